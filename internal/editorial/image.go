@@ -49,6 +49,7 @@ type Image struct {
 	Hash        string // perceptual hash, hex
 	AltText     string
 	Credit      *Credit
+	Cost        *float64 // US dollars; nil when unknown, which is not 0
 
 	Failure     *Failure
 	CreatedAt   time.Time

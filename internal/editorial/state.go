@@ -130,12 +130,10 @@ const (
 // Awaits is s with the site pipeline's synonyms resolved: completed, generated
 // and ready_to_publish all count as awaiting approval.
 func (s DraftStatus) Awaits() DraftStatus {
-	switch s {
-	case "completed", "generated", "ready_to_publish":
+	if slices.Contains(AwaitingStatuses, s) {
 		return DraftAwaitingApproval
-	default:
-		return s
 	}
+	return s
 }
 
 // draftTransitions says which decision a draft may take. A published draft
@@ -169,3 +167,6 @@ const (
 	StagePublish  Stage = "publish"
 	StageNotify   Stage = "notify"
 )
+
+// AwaitingStatuses are the stored statuses that count as awaiting approval.
+var AwaitingStatuses = []DraftStatus{DraftAwaitingApproval, "completed", "generated", "ready_to_publish"}

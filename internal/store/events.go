@@ -1,0 +1,52 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/glad-labs/frontispiece/internal/editorial"
+)
+
+// AddEvents appends lines to jobs' histories, in the transaction of what they
+// tell. Their times are the database's.
+func (t *Tx) AddEvents(ctx context.Context, events ...editorial.JobEvent) error {
+	if len(events) == 0 {
+		return nil
+	}
+	values := make([]string, len(events))
+	var args []any
+	for i, e := range events {
+		values[i] = `(?, ?, ?, ?, {now})`
+		args = append(args, e.JobID, text(e.ImageID), e.Type, doc(e.Data))
+	}
+	_, err := t.exec(ctx, `INSERT INTO job_events (job_id, image_id, type, data, at) VALUES `+strings.Join(values, ", "), args...)
+	if err != nil {
+		return fmt.Errorf("add events: %w", err)
+	}
+	return nil
+}
+
+type eventRow struct {
+	ID      int64                    `db:"id"`
+	JobID   string                   `db:"job_id"`
+	ImageID text                     `db:"image_id"`
+	Type    string                   `db:"type"`
+	Data    document[map[string]any] `db:"data"`
+	At      stamp                    `db:"at"`
+}
+
+// Events returns a job's history after an event id, oldest first.
+func (r *Reader) Events(ctx context.Context, jobID string, after int64, limit int) ([]editorial.JobEvent, error) {
+	var rows []eventRow
+	err := r.all(ctx, &rows, `SELECT id, job_id, image_id, type, data, at FROM job_events
+		WHERE job_id = ? AND id > ? ORDER BY id LIMIT ?`, jobID, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list events of job %s: %w", jobID, err)
+	}
+	list := make([]editorial.JobEvent, len(rows))
+	for i, e := range rows {
+		list[i] = editorial.JobEvent{ID: e.ID, JobID: e.JobID, ImageID: string(e.ImageID), Type: e.Type, Data: e.Data.V, At: e.At.Time}
+	}
+	return list, nil
+}

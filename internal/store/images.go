@@ -1,0 +1,204 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/glad-labs/frontispiece/internal/editorial"
+)
+
+const imageColumns = `id, job_id, draft_id, round, number, state, epoch, attempt, next_attempt_at, claim,
+	claim_expires_at, seed, backend, model, provider_job_id, params, steps, spool_id, raw_sha256, sha256,
+	key, url, source, content_type, width, height, bytes, renditions, placeholder, color, hash, alt_text,
+	credit, cost, failure, created_at, updated_at, spooled_at, finalized_at`
+
+type imageRow struct {
+	ID             string                          `db:"id"`
+	JobID          string                          `db:"job_id"`
+	DraftID        text                            `db:"draft_id"`
+	Round          int                             `db:"round"`
+	Number         int                             `db:"number"`
+	State          string                          `db:"state"`
+	Epoch          int64                           `db:"epoch"`
+	Attempt        int                             `db:"attempt"`
+	NextAttemptAt  stamp                           `db:"next_attempt_at"`
+	Claim          text                            `db:"claim"`
+	ClaimExpiresAt stamp                           `db:"claim_expires_at"`
+	Seed           int64                           `db:"seed"`
+	Backend        string                          `db:"backend"`
+	Model          string                          `db:"model"`
+	ProviderJobID  string                          `db:"provider_job_id"`
+	Params         document[map[string]any]        `db:"params"`
+	Steps          document[[]editorial.ChainStep] `db:"steps"`
+	SpoolID        string                          `db:"spool_id"`
+	RawSHA256      string                          `db:"raw_sha256"`
+	SHA256         string                          `db:"sha256"`
+	Key            string                          `db:"key"`
+	URL            string                          `db:"url"`
+	Source         string                          `db:"source"`
+	ContentType    string                          `db:"content_type"`
+	Width          int                             `db:"width"`
+	Height         int                             `db:"height"`
+	Bytes          int64                           `db:"bytes"`
+	Renditions     document[[]editorial.Rendition] `db:"renditions"`
+	Placeholder    string                          `db:"placeholder"`
+	Color          string                          `db:"color"`
+	Hash           string                          `db:"hash"`
+	AltText        string                          `db:"alt_text"`
+	Credit         document[*editorial.Credit]     `db:"credit"`
+	Cost           *float64                        `db:"cost"`
+	Failure        document[*editorial.Failure]    `db:"failure"`
+	CreatedAt      stamp                           `db:"created_at"`
+	UpdatedAt      stamp                           `db:"updated_at"`
+	SpooledAt      stamp                           `db:"spooled_at"`
+	FinalizedAt    stamp                           `db:"finalized_at"`
+}
+
+func (r *imageRow) image() editorial.Image {
+	return editorial.Image{
+		ID: r.ID, JobID: r.JobID, DraftID: string(r.DraftID), Round: r.Round, Number: r.Number,
+		State: editorial.ImageState(r.State), Epoch: r.Epoch, Attempt: r.Attempt,
+		NextAttemptAt: r.NextAttemptAt.Time, Claim: string(r.Claim), ClaimExpiresAt: r.ClaimExpiresAt.Time,
+		Seed: r.Seed, Backend: r.Backend, Model: r.Model, ProviderJobID: r.ProviderJobID,
+		Params: r.Params.V, Steps: r.Steps.V, SpoolID: r.SpoolID, RawSHA256: r.RawSHA256, SHA256: r.SHA256,
+		Key: r.Key, URL: r.URL, Source: r.Source, ContentType: r.ContentType,
+		Width: r.Width, Height: r.Height, Bytes: r.Bytes, Renditions: r.Renditions.V,
+		Placeholder: r.Placeholder, Color: r.Color, Hash: r.Hash, AltText: r.AltText, Credit: r.Credit.V,
+		Cost: r.Cost, Failure: r.Failure.V, CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time,
+		SpooledAt: r.SpooledAt.Time, FinalizedAt: r.FinalizedAt.Time,
+	}
+}
+
+// Image returns one image, or ErrNotFound.
+func (r *Reader) Image(ctx context.Context, id string) (editorial.Image, error) {
+	var row imageRow
+	if err := r.one(ctx, &row, `SELECT `+imageColumns+` FROM images WHERE id = ?`, id); err != nil {
+		return editorial.Image{}, fmt.Errorf("read image %s: %w", id, err)
+	}
+	return row.image(), nil
+}
+
+// ImageByKey returns the image that a key was issued to, or ErrNotFound.
+func (r *Reader) ImageByKey(ctx context.Context, key string) (editorial.Image, error) {
+	var row imageRow
+	if err := r.one(ctx, &row, `SELECT `+imageColumns+` FROM images WHERE key = ?`, key); err != nil {
+		return editorial.Image{}, fmt.Errorf("read image of key %s: %w", key, err)
+	}
+	return row.image(), nil
+}
+
+// ImagesOfJob returns a job's images by number.
+func (r *Reader) ImagesOfJob(ctx context.Context, jobID string) ([]editorial.Image, error) {
+	return r.images(ctx, `job_id = ? ORDER BY number, created_at`, jobID)
+}
+
+// ImagesOfDraft returns every image ever asked for a draft, by round and number.
+func (r *Reader) ImagesOfDraft(ctx context.Context, draftID string) ([]editorial.Image, error) {
+	return r.images(ctx, `draft_id = ? ORDER BY round, number, created_at`, draftID)
+}
+
+// ImagesOfRound returns a round's candidates by number.
+func (r *Reader) ImagesOfRound(ctx context.Context, draftID string, round int) ([]editorial.Image, error) {
+	return r.images(ctx, `draft_id = ? AND round = ? ORDER BY number, created_at`, draftID, round)
+}
+
+func (r *Reader) images(ctx context.Context, where string, args ...any) ([]editorial.Image, error) {
+	var rows []imageRow
+	if err := r.all(ctx, &rows, `SELECT `+imageColumns+` FROM images WHERE `+where, args...); err != nil {
+		return nil, fmt.Errorf("list images: %w", err)
+	}
+	list := make([]editorial.Image, len(rows))
+	for i := range rows {
+		list[i] = rows[i].image()
+	}
+	return list, nil
+}
+
+// QueuePosition is how many queued images stand before this one, plus one; 0
+// when the image is not queued.
+func (r *Reader) QueuePosition(ctx context.Context, img editorial.Image) (int, error) {
+	if img.State != editorial.StateQueued {
+		return 0, nil
+	}
+	var n int
+	err := r.one(ctx, &n, `SELECT COUNT(*) FROM images q JOIN images me ON me.id = ?
+		WHERE q.state = 'queued' AND (q.priority < me.priority OR q.priority = me.priority AND
+		(q.created_at < me.created_at OR q.created_at = me.created_at AND q.id <= me.id))`, img.ID)
+	if err != nil {
+		return 0, fmt.Errorf("queue position of image %s: %w", img.ID, err)
+	}
+	return n, nil
+}
+
+// DraftPictures are the stored pictures of a draft's round, lowest number
+// first, and whether any other candidate of the round is still being made.
+func (r *Reader) DraftPictures(ctx context.Context, draftID string, round int) (stored []editorial.Image, live bool, err error) {
+	images, err := r.ImagesOfRound(ctx, draftID, round)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, img := range images {
+		switch {
+		case img.State == editorial.StateStored:
+			stored = append(stored, img)
+		case !img.State.IsFinal():
+			live = true
+		}
+	}
+	return stored, live, nil
+}
+
+// SetAltText changes what a picture's alternative text says.
+func (t *Tx) SetAltText(ctx context.Context, imageID, alt string) error {
+	_, err := t.exec(ctx, `UPDATE images SET alt_text = ?, updated_at = {now} WHERE id = ?`, alt, imageID)
+	if err != nil {
+		return fmt.Errorf("set alt text of image %s: %w", imageID, err)
+	}
+	return nil
+}
+
+// MoveImage takes an image that no worker has to keep from one state to
+// another: cancel, supersede, retry. It drops any claim, raises the epoch and
+// makes the image due at once. It returns false when the image was not in from.
+func (t *Tx) MoveImage(ctx context.Context, imageID string, from, to editorial.ImageState, f *editorial.Failure) (bool, error) {
+	finalized := `NULL`
+	if to.IsFinal() {
+		finalized = `{now}`
+	}
+	n, err := t.exec(ctx, `UPDATE images SET state = ?, failure = ?, claim = NULL, claim_expires_at = NULL,
+		attempt = 0, epoch = epoch + 1, next_attempt_at = {now}, updated_at = {now}, finalized_at = `+finalized+`
+		WHERE id = ? AND state = ?`, string(to), doc(f), imageID, string(from))
+	if err != nil {
+		return false, fmt.Errorf("move image %s to %s: %w", imageID, to, err)
+	}
+	return n == 1, nil
+}
+
+// Due returns images on which somebody should be working and, as far as the
+// rows tell, nobody is: live, due, unclaimed, and unchanged for quiet, which
+// leaves a task that was rung a moment ago the time to be picked up.
+func (r *Reader) Due(ctx context.Context, quiet time.Duration, limit int) ([]editorial.Image, error) {
+	return r.images(ctx, `state IN ('queued', 'generating', 'uploading') AND next_attempt_at <= {now}
+		AND (claim IS NULL OR claim_expires_at < {now}) AND updated_at <= {now+?}
+		ORDER BY priority, next_attempt_at LIMIT ?`, -quiet.Seconds(), limit)
+}
+
+// Reepoch raises an image's epoch if it is still the given one and nobody owns
+// it, so that of several reconcilers one rings. It returns the new epoch and
+// false when another was faster.
+func (s *Store) Reepoch(ctx context.Context, imageID string, epoch int64) (int64, bool, error) {
+	n, err := s.exec(ctx, `UPDATE images SET epoch = epoch + 1, updated_at = {now}
+		WHERE id = ? AND epoch = ? AND (claim IS NULL OR claim_expires_at < {now})`, imageID, epoch)
+	if err != nil {
+		return 0, false, fmt.Errorf("raise epoch of image %s: %w", imageID, err)
+	}
+	return epoch + 1, n == 1, nil
+}
+
+// CountLive is how many images are queued or being worked on, in all.
+func (r *Reader) CountLive(ctx context.Context) (int, error) {
+	var n int
+	err := r.one(ctx, &n, `SELECT COUNT(*) FROM images WHERE state IN ('queued', 'generating', 'uploading')`)
+	return n, err
+}

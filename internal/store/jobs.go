@@ -1,0 +1,229 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/glad-labs/frontispiece/internal/editorial"
+)
+
+const jobColumns = `id, kind, draft_id, round, final_state, request, linked_by, created_by,
+	superseded_by, failure, created_at, updated_at, finalized_at`
+
+type jobRow struct {
+	ID           string                       `db:"id"`
+	Kind         string                       `db:"kind"`
+	DraftID      text                         `db:"draft_id"`
+	Round        int                          `db:"round"`
+	FinalState   text                         `db:"final_state"`
+	Request      document[editorial.Request]  `db:"request"`
+	LinkedBy     string                       `db:"linked_by"`
+	CreatedBy    string                       `db:"created_by"`
+	SupersededBy text                         `db:"superseded_by"`
+	Failure      document[*editorial.Failure] `db:"failure"`
+	CreatedAt    stamp                        `db:"created_at"`
+	UpdatedAt    stamp                        `db:"updated_at"`
+	FinalizedAt  stamp                        `db:"finalized_at"`
+}
+
+// job is the row as a Job. While no final state is recorded the images say
+// where it stands, so a step of one image never has to write its job.
+func (r *jobRow) job(images []editorial.Image) editorial.Job {
+	j := editorial.Job{
+		ID: r.ID, Kind: editorial.JobKind(r.Kind), DraftID: string(r.DraftID), Round: r.Round,
+		State: editorial.JobState(r.FinalState), Request: r.Request.V,
+		LinkedBy: editorial.LinkRule(r.LinkedBy), CreatedBy: r.CreatedBy,
+		SupersededBy: string(r.SupersededBy), Failure: r.Failure.V,
+		CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time, FinalizedAt: r.FinalizedAt.Time,
+		Images: images,
+	}
+	for i := range images {
+		if images[i].UpdatedAt.After(j.UpdatedAt) {
+			j.UpdatedAt = images[i].UpdatedAt
+		}
+	}
+	if j.State == "" {
+		states := make([]editorial.ImageState, len(images))
+		for i := range images {
+			states[i] = images[i].State
+		}
+		j.State = editorial.JobStateOf(states)
+	}
+	return j
+}
+
+// InsertJob inserts a job and its images, each with its id, number and seed set.
+// Their times are the database's.
+func (t *Tx) InsertJob(ctx context.Context, j editorial.Job, images []editorial.Image) error {
+	_, err := t.exec(ctx, `INSERT INTO image_jobs
+		(id, kind, draft_id, round, request, linked_by, created_by, created_at, updated_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, {now}, {now})`,
+		j.ID, string(j.Kind), text(j.DraftID), j.Round, doc(j.Request), string(j.LinkedBy), j.CreatedBy)
+	if err != nil {
+		return fmt.Errorf("insert job %s: %w", j.ID, err)
+	}
+	return t.InsertImages(ctx, j, images)
+}
+
+// InsertImages adds queued images to a job.
+func (t *Tx) InsertImages(ctx context.Context, j editorial.Job, images []editorial.Image) error {
+	const row = `(?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, {now}, {now}, {now})`
+	values := make([]string, len(images))
+	var args []any
+	priority := 0
+	if j.Kind == editorial.KindBackfill {
+		priority = 1
+	}
+	for i, img := range images {
+		values[i] = row
+		args = append(args, img.ID, j.ID, text(j.DraftID), j.Round, img.Number, priority, img.Epoch, img.Seed, img.AltText)
+	}
+	_, err := t.exec(ctx, `INSERT INTO images
+		(id, job_id, draft_id, round, number, state, priority, epoch, seed, alt_text, next_attempt_at, created_at, updated_at)
+		VALUES `+strings.Join(values, ", "), args...)
+	if err != nil {
+		return fmt.Errorf("insert images of job %s: %w", j.ID, err)
+	}
+	return nil
+}
+
+// Job returns a job with its images, or ErrNotFound.
+func (r *Reader) Job(ctx context.Context, id string) (editorial.Job, error) {
+	var row jobRow
+	if err := r.one(ctx, &row, `SELECT `+jobColumns+` FROM image_jobs WHERE id = ?`, id); err != nil {
+		return editorial.Job{}, fmt.Errorf("read job %s: %w", id, err)
+	}
+	images, err := r.ImagesOfJob(ctx, id)
+	if err != nil {
+		return editorial.Job{}, err
+	}
+	return row.job(images), nil
+}
+
+// JobOfRound returns the job of a draft's round, or ErrNotFound.
+func (r *Reader) JobOfRound(ctx context.Context, draftID string, round int) (editorial.Job, error) {
+	var id string
+	if err := r.one(ctx, &id, `SELECT id FROM image_jobs WHERE draft_id = ? AND round = ?`, draftID, round); err != nil {
+		return editorial.Job{}, fmt.Errorf("read round %d of draft %s: %w", round, draftID, err)
+	}
+	return r.Job(ctx, id)
+}
+
+// LockJob holds the job's row until the transaction ends and returns the job.
+// Images of one job that become final at the same moment would otherwise each
+// take the other for live.
+func (t *Tx) LockJob(ctx context.Context, id string) (editorial.Job, error) {
+	var row jobRow
+	if err := t.one(ctx, &row, `SELECT `+jobColumns+` FROM image_jobs WHERE id = ? {lock}`, id); err != nil {
+		return editorial.Job{}, fmt.Errorf("lock job %s: %w", id, err)
+	}
+	images, err := t.ImagesOfJob(ctx, id)
+	if err != nil {
+		return editorial.Job{}, err
+	}
+	return row.job(images), nil
+}
+
+// FinishJob records the state in which a job ended. A live state reopens it.
+func (t *Tx) FinishJob(ctx context.Context, id string, state editorial.JobState, f *editorial.Failure, supersededBy string) error {
+	final := state
+	finalized := `{now}`
+	if !state.IsFinal() {
+		final, finalized = "", `NULL`
+	}
+	_, err := t.exec(ctx, `UPDATE image_jobs SET final_state = ?, failure = ?, superseded_by = ?,
+		finalized_at = `+finalized+`, updated_at = {now} WHERE id = ?`,
+		text(final), doc(f), text(supersededBy), id)
+	if err != nil {
+		return fmt.Errorf("finish job %s: %w", id, err)
+	}
+	return nil
+}
+
+// JobFilter narrows a listing. The zero value lists everything.
+type JobFilter struct {
+	State   editorial.JobState
+	DraftID string
+	// Before and BeforeID are the last row of the page before: newest first.
+	Before   time.Time
+	BeforeID string
+	Limit    int // rows; the caller's to bound
+}
+
+// Jobs lists jobs, newest first, with their images.
+func (r *Reader) Jobs(ctx context.Context, f JobFilter) ([]editorial.Job, error) {
+	where := []string{"1 = 1"}
+	var args []any
+	add := func(condition string, values ...any) {
+		where = append(where, condition)
+		args = append(args, values...)
+	}
+	switch {
+	case f.State.IsFinal():
+		add("final_state = ?", string(f.State))
+	case f.State != "":
+		// A live job stands where its most advanced live image does; only live
+		// rows are looked at, and those the partial index holds.
+		add(liveJobCondition[f.State])
+	}
+	if f.DraftID != "" {
+		add("draft_id = ?", f.DraftID)
+	}
+	if !f.Before.IsZero() {
+		add("(created_at < ? OR created_at = ? AND id < ?)", stamp{f.Before}, stamp{f.Before}, f.BeforeID)
+	}
+	var rows []jobRow
+	err := r.all(ctx, &rows, `SELECT `+jobColumns+` FROM image_jobs WHERE `+strings.Join(where, " AND ")+
+		` ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, f.Limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("list jobs: %w", err)
+	}
+	return r.withImages(ctx, rows)
+}
+
+var liveJobCondition = map[editorial.JobState]string{
+	editorial.JobGenerating: `final_state IS NULL AND id IN (SELECT job_id FROM images WHERE state = 'generating')`,
+	editorial.JobUploading: `final_state IS NULL AND id IN (SELECT job_id FROM images WHERE state = 'uploading')
+		AND id NOT IN (SELECT job_id FROM images WHERE state = 'generating')`,
+	editorial.JobQueued: `final_state IS NULL AND id IN (SELECT job_id FROM images WHERE state = 'queued')
+		AND id NOT IN (SELECT job_id FROM images WHERE state IN ('generating', 'uploading'))`,
+}
+
+func (r *Reader) withImages(ctx context.Context, rows []jobRow) ([]editorial.Job, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].ID
+	}
+	var imageRows []imageRow
+	if err := r.allIn(ctx, &imageRows, `SELECT `+imageColumns+` FROM images WHERE job_id IN (?) ORDER BY number, created_at`, ids); err != nil {
+		return nil, fmt.Errorf("list images of jobs: %w", err)
+	}
+	byJob := make(map[string][]editorial.Image, len(rows))
+	for i := range imageRows {
+		img := imageRows[i].image()
+		byJob[img.JobID] = append(byJob[img.JobID], img)
+	}
+	jobs := make([]editorial.Job, len(rows))
+	for i := range rows {
+		jobs[i] = rows[i].job(byJob[rows[i].ID])
+	}
+	return jobs, nil
+}
+
+// UnsettledJobs returns the ids of jobs whose images are all final but whose
+// own end was never recorded: a transaction was lost in between.
+func (r *Reader) UnsettledJobs(ctx context.Context, limit int) ([]string, error) {
+	var ids []string
+	err := r.all(ctx, &ids, `SELECT id FROM image_jobs j WHERE final_state IS NULL AND updated_at < {now+?}
+		AND NOT EXISTS (SELECT 1 FROM images i WHERE i.job_id = j.id AND i.state IN ('queued', 'generating', 'uploading'))
+		ORDER BY updated_at LIMIT ?`, -30.0, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list unsettled jobs: %w", err)
+	}
+	return ids, nil
+}
