@@ -19,7 +19,8 @@ import (
 //
 //	{now}     the database's time
 //	{now+?}   the same, so many seconds later (a float64 argument)
-//	{lock}    FOR UPDATE where rows can be locked
+//	{lock}    FOR NO KEY UPDATE where rows can be locked: it lets through the
+//	          key share that inserting an event takes on its job
 //	{uuids ?} a list of UUIDs as the posts.tag_ids column wants it
 type dialect struct {
 	name         string
@@ -41,7 +42,7 @@ func newPostgres() *dialect {
 		marks: strings.NewReplacer(
 			"{now}", "statement_timestamp()",
 			"{now+?}", "(statement_timestamp() + CAST(? AS double precision) * interval '1 second')",
-			"{lock}", "FOR UPDATE",
+			"{lock}", "FOR NO KEY UPDATE",
 			"{uuids ?}", "CAST(? AS uuid[])",
 		),
 		isRetryable: isRetryablePostgres,

@@ -78,13 +78,17 @@ func (t *Tx) SaveDraftImages(ctx context.Context, d editorial.DraftImages) error
 	return nil
 }
 
-// ApprovedUnpublished returns drafts whose approval waits to be carried out:
-// the reconciler tries each again.
+// ApprovedUnpublished returns drafts whose approval could have been carried out
+// and was not: the reconciler tries each again.
 func (r *Reader) ApprovedUnpublished(ctx context.Context, limit int) ([]string, error) {
 	var ids []string
-	err := r.all(ctx, &ids, `SELECT draft_id FROM draft_images
+	err := r.all(ctx, &ids, `SELECT d.draft_id FROM draft_images d
 		WHERE approval_id IS NOT NULL AND approved_round = round AND approved_round > published_round
-		ORDER BY updated_at LIMIT ?`, limit)
+		AND EXISTS (SELECT 1 FROM images i WHERE i.draft_id = d.draft_id AND i.state = 'stored'
+			AND (i.round = d.round OR i.id = d.approved_image_id OR i.id = d.chosen_image_id))
+		AND NOT EXISTS (SELECT 1 FROM images i WHERE i.draft_id = d.draft_id AND i.round = d.round
+			AND d.approved_image_id IS NULL AND i.state IN ('queued', 'generating', 'uploading'))
+		ORDER BY d.updated_at LIMIT ?`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list approved drafts: %w", err)
 	}

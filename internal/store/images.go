@@ -72,6 +72,9 @@ func (r *imageRow) image() editorial.Image {
 
 // Image returns one image, or ErrNotFound.
 func (r *Reader) Image(ctx context.Context, id string) (editorial.Image, error) {
+	if !isUUID(id) {
+		return editorial.Image{}, fmt.Errorf("read image %q: %w", id, ErrNotFound)
+	}
 	var row imageRow
 	if err := r.one(ctx, &row, `SELECT `+imageColumns+` FROM images WHERE id = ?`, id); err != nil {
 		return editorial.Image{}, fmt.Errorf("read image %s: %w", id, err)
@@ -201,4 +204,17 @@ func (r *Reader) CountLive(ctx context.Context) (int, error) {
 	var n int
 	err := r.one(ctx, &n, `SELECT COUNT(*) FROM images WHERE state IN ('queued', 'generating', 'uploading')`)
 	return n, err
+}
+
+// ClearSteps forgets which backends were given up on, for an image that starts
+// over; one whose bytes exist keeps them, since they say why it looks so.
+func (t *Tx) ClearSteps(ctx context.Context, imageID string, state editorial.ImageState) error {
+	if state != editorial.StateQueued {
+		return nil
+	}
+	_, err := t.exec(ctx, `UPDATE images SET steps = NULL, backend = '', provider_job_id = '' WHERE id = ?`, imageID)
+	if err != nil {
+		return fmt.Errorf("clear steps of image %s: %w", imageID, err)
+	}
+	return nil
 }

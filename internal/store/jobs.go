@@ -91,6 +91,9 @@ func (t *Tx) InsertImages(ctx context.Context, j editorial.Job, images []editori
 
 // Job returns a job with its images, or ErrNotFound.
 func (r *Reader) Job(ctx context.Context, id string) (editorial.Job, error) {
+	if !isUUID(id) {
+		return editorial.Job{}, fmt.Errorf("read job %q: %w", id, ErrNotFound)
+	}
 	var row jobRow
 	if err := r.one(ctx, &row, `SELECT `+jobColumns+` FROM image_jobs WHERE id = ?`, id); err != nil {
 		return editorial.Job{}, fmt.Errorf("read job %s: %w", id, err)
@@ -102,6 +105,31 @@ func (r *Reader) Job(ctx context.Context, id string) (editorial.Job, error) {
 	return row.job(images), nil
 }
 
+// JobWithoutImages returns a job's own row: what a worker needs of it.
+func (r *Reader) JobWithoutImages(ctx context.Context, id string) (editorial.Job, error) {
+	var row jobRow
+	if err := r.one(ctx, &row, `SELECT `+jobColumns+` FROM image_jobs WHERE id = ?`, id); err != nil {
+		return editorial.Job{}, fmt.Errorf("read job %s: %w", id, err)
+	}
+	return row.job(nil), nil
+}
+
+// JobKinds returns the kind of each job.
+func (r *Reader) JobKinds(ctx context.Context, ids []string) (map[string]editorial.JobKind, error) {
+	var rows []struct {
+		ID   string `db:"id"`
+		Kind string `db:"kind"`
+	}
+	if err := r.allIn(ctx, &rows, `SELECT id, kind FROM image_jobs WHERE id IN (?)`, ids); err != nil {
+		return nil, fmt.Errorf("read kinds of jobs: %w", err)
+	}
+	kinds := make(map[string]editorial.JobKind, len(rows))
+	for _, row := range rows {
+		kinds[row.ID] = editorial.JobKind(row.Kind)
+	}
+	return kinds, nil
+}
+
 // JobOfRound returns the job of a draft's round, or ErrNotFound.
 func (r *Reader) JobOfRound(ctx context.Context, draftID string, round int) (editorial.Job, error) {
 	var id string
@@ -111,15 +139,15 @@ func (r *Reader) JobOfRound(ctx context.Context, draftID string, round int) (edi
 	return r.Job(ctx, id)
 }
 
-// LockJob holds the job's row until the transaction ends and returns the job.
-// Images of one job that become final at the same moment would otherwise each
-// take the other for live.
+// LockJob holds the rows of a job and its images until the transaction ends and
+// returns the job. Images of one job that become final at the same moment would
+// otherwise each take the other for live.
 func (t *Tx) LockJob(ctx context.Context, id string) (editorial.Job, error) {
 	var row jobRow
 	if err := t.one(ctx, &row, `SELECT `+jobColumns+` FROM image_jobs WHERE id = ? {lock}`, id); err != nil {
 		return editorial.Job{}, fmt.Errorf("lock job %s: %w", id, err)
 	}
-	images, err := t.ImagesOfJob(ctx, id)
+	images, err := t.images(ctx, `job_id = ? ORDER BY number, created_at {lock}`, id)
 	if err != nil {
 		return editorial.Job{}, err
 	}

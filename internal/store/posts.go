@@ -11,6 +11,9 @@ import (
 
 // Post returns the post of an id, or ErrNotFound.
 func (r *Reader) Post(ctx context.Context, id string) (editorial.Post, error) {
+	if !isUUID(id) {
+		return editorial.Post{}, fmt.Errorf("post %q: %w", id, ErrNotFound)
+	}
 	return r.post(ctx, "id = ?", id)
 }
 

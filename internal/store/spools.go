@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/glad-labs/frontispiece/internal/editorial"
 )
 
 // Spool is a disk on which bytes wait for upload, as its worker last announced it.
@@ -41,6 +43,11 @@ func (r *Reader) Spools(ctx context.Context) ([]Spool, error) {
 		list[i].SeenAt = row.Seen.Time
 	}
 	return list, nil
+}
+
+// UploadingIn returns images whose bytes wait in a spool, claimed or not.
+func (r *Reader) UploadingIn(ctx context.Context, spoolID string, limit int) ([]editorial.Image, error) {
+	return r.images(ctx, `state = 'uploading' AND spool_id = ? ORDER BY spooled_at LIMIT ?`, spoolID, limit)
 }
 
 // SilentSpools returns the spools that hold bytes of unfinished uploads and

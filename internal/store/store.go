@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 )
 
@@ -155,6 +156,10 @@ func (r *Reader) execIn(ctx context.Context, query string, args ...any) (int64, 
 	}
 	return res.RowsAffected()
 }
+
+// isUUID keeps PostgreSQL from refusing a comparison with what is no UUID: no
+// row has such an id.
+func isUUID(id string) bool { return uuid.Validate(id) == nil }
 
 // fenced turns "no row changed" into ErrLostClaim.
 func fenced(changed int64, err error) error {

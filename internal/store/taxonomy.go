@@ -84,6 +84,9 @@ func (t *Tx) ensure(ctx context.Context, table, by, value string, fill func(*wri
 }
 
 func (r *Reader) term(ctx context.Context, table, by, value string) (editorial.Term, error) {
+	if by == "id" && !isUUID(value) {
+		return editorial.Term{}, fmt.Errorf("%s %q: %w", table, value, ErrNotFound)
+	}
 	terms, err := r.terms(ctx, table, by+" = ?", value)
 	if err != nil {
 		return editorial.Term{}, err

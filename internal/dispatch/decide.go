@@ -1,0 +1,344 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/store"
+)
+
+// Decision is what an editor says about a draft.
+type Decision struct {
+	DraftID  string
+	Approved bool
+	Reviewer string
+	Feedback string
+	// ImageID and SHA256 bind an approval to the picture that the editor saw.
+	// Either may stand alone; both empty is a blind approval.
+	ImageID string
+	SHA256  string
+	// NewRound asks, with a rejection, for other pictures; Feedback goes into
+	// their prompt.
+	NewRound bool
+	Caller   string
+}
+
+// Outcome is the real state of a draft after a decision, whatever was asked:
+// the seed's front end sends every decision twice.
+type Outcome struct {
+	Draft     editorial.Draft
+	State     editorial.DraftImages
+	Post      *editorial.Post // nil while nothing is published
+	Reviewer  string
+	DecidedAt time.Time
+	JobID     string // the round that the decision started, if it did
+	Repeated  bool   // the draft was in that state already
+}
+
+// Decide records an approval or a rejection and publishes when everything else
+// is there. An approval that comes before its picture waits for it.
+func (d *Dispatch) Decide(ctx context.Context, dec Decision) (Outcome, error) {
+	var o Outcome
+	err := d.inTx(ctx, func(tx *store.Tx, after *aftermath) error {
+		o = Outcome{}
+		state, err := lockExistingDraft(ctx, tx, dec.DraftID)
+		if err != nil {
+			return err
+		}
+		draft, err := tx.LockContent(ctx, dec.DraftID)
+		if err != nil {
+			return err
+		}
+		c := &decision{Decision: dec, d: d, tx: tx, after: after, draft: draft, state: state}
+		if dec.Approved {
+			err = c.approve(ctx)
+		} else {
+			err = c.reject(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if err := tx.SaveDraftImages(ctx, c.state); err != nil {
+			return err
+		}
+		o.JobID, o.Repeated = c.jobID, c.repeated
+		return nil
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	return d.outcome(ctx, dec, o)
+}
+
+// outcome reads back what is true now, after the commit.
+func (d *Dispatch) outcome(ctx context.Context, dec Decision, o Outcome) (Outcome, error) {
+	var err error
+	if o.Draft, err = d.Store.Draft(ctx, dec.DraftID); err != nil {
+		return Outcome{}, err
+	}
+	if o.State, err = d.Store.DraftImages(ctx, dec.DraftID); err != nil {
+		return Outcome{}, err
+	}
+	approvals, err := d.Store.Approvals(ctx, dec.DraftID)
+	if err != nil {
+		return Outcome{}, err
+	}
+	o.Reviewer, o.DecidedAt = dec.Reviewer, o.Draft.UpdatedAt
+	if n := len(approvals); n > 0 {
+		o.Reviewer, o.DecidedAt = approvals[n-1].Reviewer, approvals[n-1].DecidedAt
+	}
+	if o.State.PostID != "" {
+		post, err := d.Store.Post(ctx, o.State.PostID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return Outcome{}, err
+		}
+		if err == nil {
+			o.Post = &post
+		}
+	}
+	return o, nil
+}
+
+// decision is one Decide under way, inside its transaction.
+type decision struct {
+	Decision
+	d        *Dispatch
+	tx       *store.Tx
+	after    *aftermath
+	draft    editorial.Draft
+	state    editorial.DraftImages
+	jobID    string
+	repeated bool
+}
+
+func (c *decision) approve(ctx context.Context) error {
+	status := c.draft.Status.Awaits()
+	if status != editorial.DraftPublished && status != editorial.DraftApproved && !status.CanBecome(editorial.DraftApproved) {
+		return editorial.Conflictf("wrong_status", "a task that is %q cannot be approved; it must be awaiting_approval", c.draft.Status)
+	}
+	if strings.TrimSpace(c.draft.Content()) == "" {
+		return editorial.Conflictf("empty_content", "the task has no content to publish yet")
+	}
+	bound, err := c.boundImage(ctx)
+	if err != nil {
+		return err
+	}
+	if c.saidBefore(status, bound) {
+		c.repeated = true
+		return c.d.publish(ctx, c.tx, &c.state, c.after)
+	}
+	if err := c.record(ctx, bound); err != nil {
+		return err
+	}
+	if status != editorial.DraftPublished {
+		err := c.setStatus(ctx, editorial.DraftApproved, "approved")
+		if err != nil {
+			return err
+		}
+	}
+	if bound.ID == "" {
+		if err := c.startMissingRound(ctx); err != nil {
+			return err
+		}
+	}
+	c.state.ApprovedRound, c.state.ApprovedImageID = c.state.Round, bound.ID
+	if bound.ID != "" {
+		c.state.ChosenImageID, c.state.HandPicked = bound.ID, true
+	}
+	return c.d.publish(ctx, c.tx, &c.state, c.after)
+}
+
+// saidBefore reports whether the approval adds nothing to what is decided.
+func (c *decision) saidBefore(status editorial.DraftStatus, bound editorial.Image) bool {
+	switch {
+	case status == editorial.DraftPublished && c.state.Round == 0:
+		return true // published by the site itself, before us
+	case status == editorial.DraftPublished && bound.ID == "":
+		return c.state.PublishedRound == c.state.Round || c.state.ApprovedRound == c.state.Round
+	case status == editorial.DraftPublished:
+		return bound.ID == c.state.PublishedImageID
+	case status == editorial.DraftApproved:
+		return c.state.Approved() && (bound.ID == "" || bound.ID == c.state.ApprovedImageID)
+	default:
+		return false
+	}
+}
+
+// boundImage is the picture that the approval names, checked to be the one that
+// can still be published; the zero Image for a blind approval.
+func (c *decision) boundImage(ctx context.Context) (editorial.Image, error) {
+	if c.ImageID == "" && c.SHA256 == "" {
+		return editorial.Image{}, nil
+	}
+	images, err := c.tx.ImagesOfDraft(ctx, c.DraftID)
+	if err != nil {
+		return editorial.Image{}, err
+	}
+	var img editorial.Image
+	for _, candidate := range images {
+		// Of equal pictures the newest: an old round's twin is not on the screen.
+		if candidate.ID == c.ImageID || c.ImageID == "" && candidate.SHA256 == c.SHA256 {
+			img = candidate
+		}
+	}
+	switch {
+	case img.ID == "":
+		return img, editorial.Conflictf("picture_changed", "the picture that was approved is not this task's, or no longer; look at the present ones and approve again")
+	case c.SHA256 != "" && img.SHA256 != c.SHA256:
+		return img, editorial.Conflictf("picture_changed", "the picture is not the one that was approved: its digest differs; look again")
+	case img.Round != c.state.Round && img.ID != c.state.ChosenImageID && img.ID != c.state.PublishedImageID:
+		return img, editorial.Conflictf("picture_superseded", "a newer round of pictures has taken this one's place; look at them and approve again")
+	case img.State == editorial.StateFailed || img.State == editorial.StateCanceled || img.State == editorial.StateSuperseded:
+		return img, editorial.Conflictf("picture_"+string(img.State), "the picture that was approved is %s and cannot be published", img.State)
+	}
+	return img, nil
+}
+
+// record writes the audit row and makes it the draft's approval.
+func (c *decision) record(ctx context.Context, bound editorial.Image) error {
+	a := editorial.Approval{
+		ID: newID(), DraftID: c.DraftID, Round: c.state.Round, Approved: c.Approved,
+		Reviewer: c.Reviewer, Feedback: c.Feedback, ImageID: bound.ID, SHA256: bound.SHA256,
+	}
+	if err := c.tx.InsertApproval(ctx, a); err != nil {
+		return err
+	}
+	c.state.ApprovalID = a.ID
+	kind := "draft.rejected"
+	if c.Approved {
+		kind = "draft.approved"
+	}
+	c.after.notes = append(c.after.notes, Note{DraftID: c.DraftID, Type: kind})
+	return nil
+}
+
+func (c *decision) setStatus(ctx context.Context, status editorial.DraftStatus, approval string) error {
+	c.draft.Status = status
+	now := time.Now().UTC()
+	return c.tx.UpdateDraft(ctx, c.DraftID, map[string]any{
+		"status": string(status), "approval_status": approval, "approved_by": c.Reviewer,
+		"human_feedback": c.Feedback, "approval_notes": c.Feedback, "approval_timestamp": now,
+	})
+}
+
+// startMissingRound asks for a picture when the approved draft has none and
+// none is on its way: the one that its row names, else one of its title.
+func (c *decision) startMissingRound(ctx context.Context) error {
+	if c.state.HandPicked && c.state.ChosenImageID != "" {
+		return nil
+	}
+	stored, live, err := c.tx.DraftPictures(ctx, c.DraftID, c.state.Round)
+	if err != nil || live || len(stored) > 0 {
+		return err
+	}
+	return c.startRound(ctx, editorial.LinkApproval, c.d.requestFor(&c.draft))
+}
+
+func (c *decision) startRound(ctx context.Context, rule editorial.LinkRule, req editorial.Request) error {
+	req.Normalize()
+	s := Submission{Kind: editorial.KindGenerate, Request: req, DraftID: c.DraftID, Caller: c.Caller}
+	if req.SourceURL != "" {
+		s.Kind = editorial.KindImport
+	}
+	if !c.d.Capabilities.CanAnswer(req) {
+		return noGenerator(req)
+	}
+	c.jobID = newID()
+	job := newJob(c.jobID, s)
+	job.DraftID, job.LinkedBy = c.DraftID, rule
+	return startRound(ctx, c.tx, &c.state, &job, c.after)
+}
+
+// requestFor is the picture that a draft itself suggests: the foreign one that
+// its row names is copied, else its title is drawn.
+func (d *Dispatch) requestFor(draft *editorial.Draft) editorial.Request {
+	title := draft.Title()
+	req := editorial.Request{
+		Title:         editorial.Clip(title, editorial.MaxTitle),
+		Prompt:        editorial.Clip(title, editorial.MaxPrompt),
+		UseStock:      true,
+		UseGeneration: true,
+	}
+	for len([]rune(req.Prompt)) < editorial.MinPrompt {
+		req.Prompt += "."
+	}
+	if url := draft.PictureURL(); isForeign(url, d.Links) {
+		req.SourceURL = url
+	}
+	return req
+}
+
+func isForeign(url string, links Links) bool {
+	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
+		return false
+	}
+	_, ours := links.KeyOf(url)
+	return !ours
+}
+
+func (c *decision) reject(ctx context.Context) error {
+	status := c.draft.Status.Awaits()
+	switch {
+	case status == editorial.DraftPublished:
+		return editorial.Conflictf("already_published", "the task is published and cannot be rejected any more")
+	case status == editorial.DraftRejected && !c.NewRound:
+		c.repeated = true
+		return nil
+	case status != editorial.DraftRejected && !status.CanBecome(editorial.DraftRejected):
+		return editorial.Conflictf("wrong_status", "a task that is %q cannot be rejected; it must be awaiting_approval", c.draft.Status)
+	}
+	if err := c.record(ctx, editorial.Image{}); err != nil {
+		return err
+	}
+	c.state.ApprovalID, c.state.ApprovedRound, c.state.ApprovedImageID = "", c.state.PublishedRound, ""
+	if !c.NewRound {
+		return c.setStatus(ctx, editorial.DraftRejected, "rejected")
+	}
+	// Other pictures are on their way: the draft waits for a decision again.
+	if err := c.setStatus(ctx, editorial.DraftAwaitingApproval, "rejected"); err != nil {
+		return err
+	}
+	req, err := c.nextRequest(ctx)
+	if err != nil {
+		return err
+	}
+	return c.startRound(ctx, editorial.LinkReject, req)
+}
+
+// nextRequest is the last round's request with the reason added to its prompt
+// and a seed of its own.
+func (c *decision) nextRequest(ctx context.Context) (editorial.Request, error) {
+	job, err := c.tx.JobOfRound(ctx, c.DraftID, c.state.Round)
+	if errors.Is(err, store.ErrNotFound) {
+		return withReason(c.d.requestFor(&c.draft), c.Feedback), nil
+	}
+	if err != nil {
+		return editorial.Request{}, err
+	}
+	req := job.Request
+	req.Seed, req.SourceURL = nil, ""
+	if !req.UseStock && !req.UseGeneration {
+		req.UseStock, req.UseGeneration = true, true
+	}
+	req.Page++
+	if req.Page > editorial.MaxPage {
+		req.Page = 1
+	}
+	return withReason(req, c.Feedback), nil
+}
+
+// withReason appends an editor's reason to a prompt, shortening the prompt's
+// end rather than the reason, which is the newer wish.
+func withReason(req editorial.Request, reason string) editorial.Request {
+	reason = strings.TrimSpace(reason)
+	if reason == "" {
+		return req
+	}
+	reason = editorial.Clip(reason, editorial.MaxPrompt/2)
+	room := editorial.MaxPrompt - len([]rune(reason)) - len(". ")
+	req.Prompt = strings.TrimRight(editorial.Clip(req.Prompt, room), " .") + ". " + reason
+	return req
+}

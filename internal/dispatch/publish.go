@@ -1,0 +1,102 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+
+	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/store"
+)
+
+// publish carries out an approval if everything it waits for is there, and
+// otherwise does nothing. The approval, the worker that stores the picture and
+// the reconciler all run it, each with the draft's row locked, so whichever
+// comes last publishes and nobody publishes twice.
+func (d *Dispatch) publish(ctx context.Context, tx *store.Tx, state *editorial.DraftImages, after *aftermath) error {
+	if !state.Approved() {
+		return nil
+	}
+	img, ok, err := pictureToPublish(ctx, tx, *state)
+	if err != nil || !ok || img.ID == state.PublishedImageID {
+		return err
+	}
+	draft, err := tx.LockContent(ctx, state.DraftID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // the draft was deleted meanwhile: nothing of it is published
+	}
+	if err != nil {
+		return err
+	}
+	if status := draft.Status.Awaits(); status != editorial.DraftApproved && status != editorial.DraftPublished {
+		return nil // rejected or taken elsewhere since
+	}
+	post, first, err := d.writePost(ctx, tx, state, &draft, img)
+	if err != nil {
+		return err
+	}
+	state.PostID, state.ChosenImageID = post.ID, img.ID
+	state.PublishedRound, state.PublishedImageID = state.Round, img.ID
+	event := "post.updated"
+	if first {
+		event = "post.published"
+	}
+	if err := d.publishDraft(ctx, tx, &draft, post, img); err != nil {
+		return err
+	}
+	eventID := newID()
+	after.event(img, event, map[string]any{"event": eventID, "post": post.ID, "slug": post.Slug})
+	return d.queueDeliveries(ctx, tx, eventID, event, post, *state)
+}
+
+// pictureToPublish is the one statement of which picture an approval means:
+// the one it named, else the one a person picked, else the lowest-numbered
+// stored candidate once the whole round has ended.
+func pictureToPublish(ctx context.Context, tx *store.Tx, state editorial.DraftImages) (img editorial.Image, ok bool, err error) {
+	named := state.ApprovedImageID
+	if named == "" && state.HandPicked {
+		named = state.ChosenImageID
+	}
+	if named != "" {
+		img, err := tx.Image(ctx, named)
+		return img, err == nil && img.State == editorial.StateStored, err
+	}
+	if state.ApprovedRound <= state.PublishedRound {
+		return editorial.Image{}, false, nil
+	}
+	stored, live, err := tx.DraftPictures(ctx, state.DraftID, state.Round)
+	if err != nil || live || len(stored) == 0 {
+		return editorial.Image{}, false, err
+	}
+	return stored[0], true, nil
+}
+
+// publishDraft writes the draft's own row in the site's words.
+func (d *Dispatch) publishDraft(ctx context.Context, tx *store.Tx, draft *editorial.Draft, post editorial.Post, img editorial.Image) error {
+	metadata := draftPicture(draft, img)
+	metadata["cms_post_id"] = post.ID
+	metadata["post_id"] = post.ID
+	metadata["slug"] = post.Slug
+	metadata["published_to_db"] = true
+	columns := map[string]any{
+		"status": string(editorial.DraftPublished), "approval_status": "approved",
+		"task_metadata": metadata, "featured_image_url": img.URL,
+	}
+	if draft.Status != editorial.DraftPublished {
+		columns["published_at"], columns["completed_at"] = post.PublishedAt, post.PublishedAt
+	}
+	return tx.UpdateDraft(ctx, draft.ID, columns)
+}
+
+// queueDeliveries writes, with the post, what has to be told to whom.
+func (d *Dispatch) queueDeliveries(ctx context.Context, tx *store.Tx, eventID, event string, post editorial.Post, state editorial.DraftImages) error {
+	for _, target := range d.Targets {
+		err := tx.InsertDelivery(ctx, store.Delivery{
+			ID: newID(), Event: event, Target: target, DraftID: state.DraftID, PostID: post.ID,
+			Payload: map[string]any{"id": eventID, "type": event, "post_id": post.ID, "slug": post.Slug, "image_url": post.FeaturedImageURL},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,240 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/store"
+)
+
+// Report counts what a reconciliation did.
+type Report struct {
+	Due       int // images that nobody seemed to be working on
+	Rung      int // of them, those rung anew
+	Settled   int // jobs whose end had not been recorded
+	Published int // approvals carried out late
+	Replaced  int // pictures whose spool was lost
+}
+
+// Quiet is how long a row must have been unchanged before the reconciler looks
+// at it: what was rung a moment ago is being picked up.
+const Quiet = 5 * time.Second
+
+const reconcileBatch = 500
+
+// Reconcile rings whatever a row says is due and nothing is working on, and
+// finishes what a lost process left half-said. Any number of processes may run
+// it at once, at any time; Redis may be empty.
+func (d *Dispatch) Reconcile(ctx context.Context) (Report, error) {
+	var r Report
+	return r, errors.Join(
+		d.reringDue(ctx, &r),
+		d.settleJobs(ctx, &r),
+		d.publishLate(ctx, &r),
+		d.replaceLost(ctx, &r),
+	)
+}
+
+// reringDue rings due images whose task is absent, archived, without state, or
+// active although nobody holds the claim. A task that waits in a long queue is
+// left alone.
+func (d *Dispatch) reringDue(ctx context.Context, r *Report) error {
+	images, err := d.Store.Due(ctx, Quiet, reconcileBatch)
+	if err != nil || len(images) == 0 {
+		return err
+	}
+	r.Due = len(images)
+	kinds, err := d.kindsOf(ctx, images)
+	if err != nil {
+		return err
+	}
+	bells := make([]Bell, len(images))
+	for i, img := range images {
+		bells[i] = bellOf(img, kinds[img.JobID])
+	}
+	states, err := d.Ringer.States(ctx, bells)
+	if err != nil {
+		return fmt.Errorf("look up tasks: %w", err)
+	}
+	var again []Bell
+	for i, img := range images {
+		if states[i] == TaskWaiting {
+			continue
+		}
+		epoch, won, err := d.Store.Reepoch(ctx, img.ID, img.Epoch)
+		if err != nil {
+			return err
+		}
+		if won {
+			img.Epoch = epoch
+			again = append(again, bellOf(img, kinds[img.JobID]))
+		}
+	}
+	if len(again) == 0 {
+		return nil
+	}
+	if err := d.Ringer.Ring(ctx, again...); err != nil {
+		return fmt.Errorf("ring: %w", err)
+	}
+	r.Rung = len(again)
+	return nil
+}
+
+// kindsOf tells backfills from the rest: their bell hangs in another queue.
+func (d *Dispatch) kindsOf(ctx context.Context, images []editorial.Image) (map[string]editorial.JobKind, error) {
+	ids := make([]string, 0, len(images))
+	for _, img := range images {
+		ids = append(ids, img.JobID)
+	}
+	return d.Store.JobKinds(ctx, ids)
+}
+
+func (d *Dispatch) settleJobs(ctx context.Context, r *Report) error {
+	ids, err := d.Store.UnsettledJobs(ctx, reconcileBatch)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		err := d.inTx(ctx, func(tx *store.Tx, after *aftermath) error {
+			job, err := tx.LockJob(ctx, id)
+			if err != nil {
+				return err
+			}
+			return settle(ctx, tx, job, "", "", nil, after)
+		})
+		if err != nil {
+			return err
+		}
+		r.Settled++
+	}
+	return nil
+}
+
+func (d *Dispatch) publishLate(ctx context.Context, r *Report) error {
+	ids, err := d.Store.ApprovedUnpublished(ctx, reconcileBatch)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		published, err := d.PublishIfApproved(ctx, id)
+		if err != nil {
+			return err
+		}
+		if published {
+			r.Published++
+		}
+	}
+	return nil
+}
+
+// PublishIfApproved carries out an approval whose picture is there.
+func (d *Dispatch) PublishIfApproved(ctx context.Context, draftID string) (published bool, err error) {
+	err = d.inTx(ctx, func(tx *store.Tx, after *aftermath) error {
+		state, err := tx.LockDraft(ctx, draftID)
+		if err != nil {
+			return err
+		}
+		before := state.PublishedImageID
+		if err := d.publish(ctx, tx, &state, after); err != nil {
+			return err
+		}
+		published = state.PublishedImageID != before
+		return tx.SaveDraftImages(ctx, state)
+	})
+	return published, err
+}
+
+// observer remembers how long this process has been watching without a gap. A
+// laptop that slept, or a database that was away, proves nothing about other
+// machines' disks.
+type observer struct {
+	mu    sync.Mutex
+	since time.Time
+	last  time.Time
+}
+
+// maxGap is the longest pause between two beats that still counts as watching.
+const maxGap = time.Minute
+
+func (o *observer) beat(now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.since.IsZero() || now.Sub(o.last) > maxGap {
+		o.since = now
+	}
+	o.last = now
+}
+
+func (o *observer) watchedFor(now time.Time) time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.since.IsZero() || now.Sub(o.last) > maxGap {
+		return 0
+	}
+	return now.Sub(o.since)
+}
+
+// BeatSpool announces a worker's spool; its being written is also what makes
+// this process a witness of other spools' silence. Call it before the first
+// Reconcile and every few seconds.
+func (d *Dispatch) BeatSpool(ctx context.Context, sp store.Spool) error {
+	if err := d.Store.BeatSpool(ctx, sp); err != nil {
+		return err
+	}
+	d.observer.beat(time.Now())
+	return nil
+}
+
+// replaceLost makes the pictures of a spool that stays away again, as new image
+// rows of the same seed under new keys.
+func (d *Dispatch) replaceLost(ctx context.Context, r *Report) error {
+	if d.observer.watchedFor(time.Now()) < d.SpoolLostAfter {
+		return nil
+	}
+	spools, err := d.Store.SilentSpools(ctx, d.SpoolLostAfter)
+	if err != nil {
+		return err
+	}
+	for _, spool := range spools {
+		images, err := d.Store.UploadingIn(ctx, spool, reconcileBatch)
+		if err != nil {
+			return err
+		}
+		for _, img := range images {
+			if err := d.replace(ctx, img); err != nil {
+				return err
+			}
+			r.Replaced++
+		}
+	}
+	return nil
+}
+
+func (d *Dispatch) replace(ctx context.Context, lost editorial.Image) error {
+	return d.withJob(ctx, lost.JobID, func(tx *store.Tx, job editorial.Job, _ *editorial.DraftImages, after *aftermath) error {
+		f := stamped(editorial.NewFailure("spool_lost", editorial.StageUpload, editorial.Terminal, "spool",
+			"the disk that held this picture stayed away for "+d.SpoolLostAfter.String()+"; it is being made again"))
+		moved, err := tx.MoveImage(ctx, lost.ID, editorial.StateUploading, editorial.StateSuperseded, f)
+		if err != nil || !moved {
+			return err
+		}
+		after.event(lost, "image.superseded", map[string]any{"failure": f})
+		if job.State.IsFinal() {
+			return settle(ctx, tx, job, lost.ID, editorial.StateSuperseded, f, after)
+		}
+		img := editorial.Image{
+			ID: newID(), JobID: job.ID, DraftID: job.DraftID, Round: job.Round, Number: lost.Number,
+			State: editorial.StateQueued, Seed: lost.Seed, AltText: lost.AltText,
+		}
+		if err := tx.InsertImages(ctx, job, []editorial.Image{img}); err != nil {
+			return err
+		}
+		after.event(img, "image.queued", map[string]any{"replaces": lost.ID})
+		after.bells = append(after.bells, bellOf(img, job.Kind))
+		return nil
+	})
+}
