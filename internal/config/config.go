@@ -1,0 +1,125 @@
+// Package config reads the whole configuration of Frontispiece from the
+// environment: one struct, one pass, one page of documentation generated from
+// it (docs/configuration.md).
+//
+// No variable at all is a complete configuration: the embedded mode. Each
+// variable that is set switches one part to the real thing. A contradiction is
+// refused at start-up with one line that names the variable, what is wrong and
+// the fix. The package deliberately opens nothing: whether a server answers is
+// for the doctor to find out.
+//
+// The trap: an error or a dump of a configuration is the easiest place to leak
+// a password. Whatever may hold one is a [Secret] or a [URL], both of which
+// print redacted whatever the verb, and give their value only to Reveal.
+package config
+
+import (
+	"log/slog"
+	"path/filepath"
+	"time"
+)
+
+// Config is the effective configuration: what [Load] returns has every default
+// filled in, also those that depend on other variables. Fields are named after
+// their variables, and the help tag is their documentation. A Config is a value
+// and never changes after Load.
+type Config struct {
+	_          struct{} `section:"Listening"`
+	ListenAddr string   `env:"LISTEN_ADDR" shown:"127.0.0.1:8000" help:"host:port on which the API listens. Outside loopback it starts only with authentication configured."`
+	Port       string   `env:"PORT" help:"The port alone, as hosting platforms set it: on all addresses once authentication is configured, else on loopback. Ignored when LISTEN_ADDR is set."`
+
+	_              struct{} `section:"Data"`
+	DataDir        string   `env:"DATA_DIR" envDefault:"./data" help:"Folder for everything that is kept locally: the SQLite database, images/ and spool/."`
+	SpoolDir       string   `env:"SPOOL_DIR" shown:"DATA_DIR/spool" help:"Folder where finished pictures wait for their upload. A folder shared by several workers lets each of them finish the others' uploads."`
+	SpoolQuota     Bytes    `env:"SPOOL_QUOTA" envDefault:"10GiB" min:"64MiB" help:"Size of the spool at which generating pauses until uploads have made room."`
+	SpoolLostAfter Duration `env:"SPOOL_LOST_AFTER" envDefault:"15m" min:"1m" max:"168h" help:"How long no worker may have been seen on a spool before its pictures are made again elsewhere. Shorter than UPLOAD_FOR."`
+	DatabaseURL    URL      `env:"DATABASE_URL" shown:"sqlite:DATA_DIR/frontispiece.db" help:"postgres://user:password@host:5432/name or sqlite:path."`
+	RedisURL       URL      `env:"REDIS_URL" help:"redis://, rediss:// (TLS) or redis-sentinel://host1:26379,host2:26379?master=name. Unset: an in-process queue, and the API works on the jobs itself."`
+
+	_                   struct{} `section:"Storage"`
+	S3Bucket            string   `env:"AWS_S3_BUCKET" help:"Bucket for the pictures. Unset: DATA_DIR/images, served by the API. The AWS SDK's own variables (AWS_PROFILE, role variables) work as well."`
+	S3Region            string   `env:"AWS_S3_REGION" envDefault:"us-east-1" help:"Region of the bucket."`
+	AWSAccessKeyID      string   `env:"AWS_ACCESS_KEY_ID" help:"Access key. Unset: the AWS SDK's own chain of profiles and roles."`
+	AWSSecretAccessKey  Secret   `env:"AWS_SECRET_ACCESS_KEY" help:"Secret of AWS_ACCESS_KEY_ID."`
+	AWSSessionToken     Secret   `env:"AWS_SESSION_TOKEN" help:"Session token of temporary keys."`
+	S3Endpoint          URL      `env:"AWS_ENDPOINT_URL_S3" help:"Endpoint of another S3 server (R2, SeaweedFS, Garage, versitygw); addressed path-style."`
+	CloudFrontDomain    string   `env:"AWS_CLOUDFRONT_DOMAIN" help:"Domain of the CloudFront distribution before the bucket, without https://."`
+	PublicBaseURL       URL      `env:"PUBLIC_BASE_URL" help:"Base of public picture URLs: any other CDN before the bucket or, without a bucket, the public address of this API. http is allowed."`
+	UploadConcurrency   int      `env:"UPLOAD_CONCURRENCY" envDefault:"16" min:"1" max:"256" help:"Uploads at once in each worker."`
+	UploadTimeout       Duration `env:"UPLOAD_TIMEOUT" envDefault:"1m" min:"1s" max:"30m" help:"For one object, once to put it and once to fetch it back."`
+	UploadFor           Duration `env:"UPLOAD_FOR" envDefault:"72h" min:"1m" max:"720h" help:"How long an upload is retried before it is given up. The bytes stay in the spool for an operator's retry."`
+	Renditions          Widths   `env:"RENDITIONS" envDefault:"640,1280,1920" help:"Widths in pixels of the smaller WebP copies, or off."`
+	_                   struct{} `section:"Generating"`
+	Generators          []URL    `env:"GENERATORS" shown:"pexels:,card: with PEXELS_API_KEY, else card:" help:"What makes pictures, in the order of asking, separated by commas: sdcpp+http://, sdwebui+http://, comfyui+http://, sdxl+http://, openai+https://, pexels:, card:."`
+	PexelsAPIKey        Secret   `env:"PEXELS_API_KEY" help:"Key for stock photos from Pexels."`
+	OpenAIAPIKey        Secret   `env:"OPENAI_API_KEY" help:"Key for openai+https:// generators whose URL carries none."`
+	GenerateTimeout     Duration `env:"GENERATE_TIMEOUT" envDefault:"5m" min:"1s" max:"6h" help:"For one picture by one generator."`
+	GenerateConcurrency int      `env:"GENERATE_CONCURRENCY" envDefault:"1" min:"1" max:"64" help:"Pictures at once in each worker: what the generator can take."`
+	GenerateAttempts    int      `env:"GENERATE_ATTEMPTS" envDefault:"4" min:"1" max:"20" help:"Attempts with one generator before the next is asked. Waiting for one that refuses connections is not an attempt."`
+
+	_              struct{} `section:"Authentication"`
+	JWTSecretKey   Secret   `env:"JWT_SECRET_KEY" help:"The site's secret for its HS256 access tokens, at least 32 characters outside loopback. Unset: everyone on this machine is an operator, and nobody else gets in."`
+	JWTSecret      Secret   `env:"JWT_SECRET" help:"The site's other name for JWT_SECRET_KEY, used when that is unset."`
+	Editors        []string `env:"EDITORS" help:"User ids, separated by commas, that may approve and reject. Every other user of the site is an author."`
+	Operators      []string `env:"OPERATORS" help:"User ids, separated by commas, that may also retry, take down and use the queue dashboard."`
+	AllowedOrigins []string `env:"ALLOWED_ORIGINS" shown:"localhost and 127.0.0.1, ports 3000 to 3004" help:"Origins, separated by commas, whose pages may call the API from a browser."`
+
+	_                struct{} `section:"The site"`
+	SiteBackendURL   URL      `env:"SITE_BACKEND_URL" help:"The site's present backend: paths that we do not serve pass through to it."`
+	RevalidateURL    URL      `env:"REVALIDATE_URL" help:"Called after each publication so that the site drops its cached page."`
+	RevalidateSecret Secret   `env:"REVALIDATE_SECRET" help:"Sent to REVALIDATE_URL as x-revalidate-secret."`
+	DefaultAuthor    string   `env:"DEFAULT_AUTHOR" envDefault:"Poindexter AI" help:"Author of a post whose draft names none; created when missing."`
+	DefaultCategory  string   `env:"DEFAULT_CATEGORY" envDefault:"Technology" help:"Category of a post whose draft names none; created when missing."`
+
+	_             struct{}   `section:"Running"`
+	SyncWait      Duration   `env:"SYNC_WAIT" envDefault:"120s" min:"0s" max:"10m" help:"How long the site's generate call waits for its picture before it answers with the job's id."`
+	ShutdownGrace Duration   `env:"SHUTDOWN_GRACE" envDefault:"25s" min:"1s" max:"1h" help:"How long SIGTERM lets running work finish. Keep it under the platform's own limit, 30 s on most."`
+	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR."`
+	LogFormat     string     `env:"LOG_FORMAT" envDefault:"text" oneof:"text json" help:"text or json."`
+
+	set map[string]bool // the variables that the environment named
+}
+
+// Duration is time.Duration; the alias keeps the table above narrow.
+type Duration = time.Duration
+
+// The parts of a task that no variable sets.
+const (
+	judgeTime  = time.Minute     // checking and spooling a generated picture
+	finishTime = 2 * time.Minute // stripping, provenance and renditions, once
+	// maxTask bounds a task: a row that a hung worker holds for longer than a
+	// day is not noticed by anybody.
+	maxTask = 24 * time.Hour
+)
+
+// Embedded reports whether the queue lives in this process, so that the API has
+// to work on the jobs itself.
+func (c Config) Embedded() bool { return c.RedisURL.IsZero() }
+
+// UsesS3 reports whether pictures go to a bucket; else they stay in ImageDir.
+func (c Config) UsesS3() bool { return c.S3Bucket != "" }
+
+// SQLite returns the database's file, and false when it is a PostgreSQL.
+func (c Config) SQLite() (path string, ok bool) { return c.DatabaseURL.SQLitePath() }
+
+// ImageDir is where pictures are stored without a bucket.
+func (c Config) ImageDir() string { return filepath.Join(c.DataDir, "images") }
+
+// AuthConfigured reports whether there is any way to tell callers apart.
+func (c Config) AuthConfigured() bool { return !c.JWTSecretKey.IsZero() }
+
+// Loopback reports whether only this machine can reach the API.
+func (c Config) Loopback() bool { return isLoopback(c.ListenAddr) }
+
+// GenerateTaskTimeout bounds one task of generating: one pass down the whole
+// chain, and what happens to the bytes afterwards.
+func (c Config) GenerateTaskTimeout() time.Duration {
+	return time.Duration(len(c.Generators))*c.GenerateTimeout + judgeTime
+}
+
+// UploadTaskTimeout bounds one task of uploading: finishing, then a put and a
+// fetch back for the original and each rendition.
+func (c Config) UploadTaskTimeout() time.Duration {
+	objects := time.Duration(1 + len(c.Renditions))
+	return finishTime + objects*2*c.UploadTimeout
+}
