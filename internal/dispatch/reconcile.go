@@ -205,7 +205,9 @@ func (d *Dispatch) replaceLost(ctx context.Context, r *Report) error {
 			return err
 		}
 		for _, img := range images {
-			if err := d.replace(ctx, img); err != nil {
+			f := editorial.NewFailure("spool_lost", editorial.StageUpload, editorial.Terminal, "spool",
+				"the disk that held this picture stayed away for "+d.SpoolLostAfter.String()+"; it is being made again")
+			if err := d.Replace(ctx, img, f); err != nil {
 				return err
 			}
 			r.Replaced++
@@ -214,10 +216,11 @@ func (d *Dispatch) replaceLost(ctx context.Context, r *Report) error {
 	return nil
 }
 
-func (d *Dispatch) replace(ctx context.Context, lost editorial.Image) error {
+// Replace makes a picture whose bytes are lost again: the old row ends, with
+// the reason, and a new one of the same number and seed begins.
+func (d *Dispatch) Replace(ctx context.Context, lost editorial.Image, f *editorial.Failure) error {
+	f = stamped(f)
 	return d.withJob(ctx, lost.JobID, func(tx *store.Tx, job editorial.Job, _ *editorial.DraftImages, after *aftermath) error {
-		f := stamped(editorial.NewFailure("spool_lost", editorial.StageUpload, editorial.Terminal, "spool",
-			"the disk that held this picture stayed away for "+d.SpoolLostAfter.String()+"; it is being made again"))
 		moved, err := tx.MoveImage(ctx, lost.ID, editorial.StateUploading, editorial.StateSuperseded, f)
 		if err != nil || !moved {
 			return err

@@ -62,13 +62,10 @@ func (d *Dispatch) Started(ctx context.Context, img editorial.Image, backend, pr
 // MovedOn records that a backend was given up on, with the reason, before the
 // next one is asked.
 func (d *Dispatch) MovedOn(ctx context.Context, img editorial.Image) error {
-	if err := d.Store.MovedOn(ctx, img); err != nil {
-		return err
-	}
 	last := img.Steps[len(img.Steps)-1]
-	return d.inTx(ctx, func(_ *store.Tx, after *aftermath) error {
+	return d.inTx(ctx, func(tx *store.Tx, after *aftermath) error {
 		after.event(img, "image.moved_on", map[string]any{"backend": last.Backend, "failure": last.Failure})
-		return nil
+		return tx.MovedOn(ctx, img)
 	})
 }
 

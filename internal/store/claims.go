@@ -127,8 +127,8 @@ func (t *Tx) Postpone(ctx context.Context, img editorial.Image, f *editorial.Fai
 
 // MovedOn records that a backend was given up on; the claim goes on with the
 // next one, whose attempts count from 1.
-func (s *Store) MovedOn(ctx context.Context, img editorial.Image) error {
-	return fenced(s.exec(ctx, `UPDATE images SET steps = ?, attempt = 1, backend = '', provider_job_id = '', updated_at = {now}
+func (t *Tx) MovedOn(ctx context.Context, img editorial.Image) error {
+	return fenced(t.exec(ctx, `UPDATE images SET steps = ?, attempt = 1, backend = '', provider_job_id = '', updated_at = {now}
 		WHERE id = ? AND claim = ? AND state = 'generating'`, doc(img.Steps), img.ID, img.Claim))
 }
 

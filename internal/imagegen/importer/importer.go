@@ -1,0 +1,130 @@
+// Package importer is the generator that makes nothing: it copies a picture
+// from a URL that came from outside. Hosts are checked when they are dialled,
+// redirects included, so that neither a name nor an answer leads it to a
+// private address.
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+	"time"
+
+	"code.dny.dev/ssrf"
+
+	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/imagegen"
+)
+
+// maxBytes is the most that is read of an answer, the limit of package picture.
+const maxBytes = 30 << 20
+
+// Importer implements [imagegen.Generator] for requests with a SourceURL.
+type Importer struct {
+	client *http.Client
+}
+
+// New returns an importer that dials public addresses on the web ports only.
+func New() *Importer { return NewWithControl(ssrf.New().Safe) }
+
+// NewWithControl returns an importer whose connections are checked by control,
+// for tests whose servers are on loopback.
+func NewWithControl(control func(network, address string, c syscall.RawConn) error) *Importer {
+	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: control}
+	return &Importer{client: &http.Client{
+		Transport: &http.Transport{
+			DialContext:           dialer.DialContext,
+			TLSHandshakeTimeout:   5 * time.Second,
+			ResponseHeaderTimeout: 15 * time.Second,
+			DisableKeepAlives:     true,
+		},
+		CheckRedirect: func(req *http.Request, via []*http.Request) error {
+			if len(via) >= 5 {
+				return errors.New("more than 5 redirects")
+			}
+			return checkURL(req.URL)
+		},
+	}}
+}
+
+// Name is "import".
+func (*Importer) Name() string { return "import" }
+
+// Health is always nil: whether a stranger's server answers is not ours to say.
+func (*Importer) Health(context.Context) error { return nil }
+
+// Generate fetches the picture.
+func (i *Importer) Generate(ctx context.Context, req imagegen.Request) (imagegen.Result, error) {
+	u, err := url.Parse(req.SourceURL)
+	if err == nil {
+		err = checkURL(u)
+	}
+	if err != nil {
+		return imagegen.Result{}, imagegen.Terminalf("bad_url", "the picture's URL cannot be fetched: %v", err)
+	}
+	httpReq, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return imagegen.Result{}, imagegen.Terminalf("bad_url", "the picture's URL cannot be fetched")
+	}
+	httpReq.Header.Set("Accept", "image/png, image/jpeg, image/webp")
+	res, err := i.client.Do(httpReq)
+	if err != nil {
+		return imagegen.Result{}, fetchError(ctx, u.Host, err)
+	}
+	defer res.Body.Close()
+	if err := statusError(u.Host, res.StatusCode); err != nil {
+		return imagegen.Result{}, err
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxBytes+1))
+	if err != nil {
+		return imagegen.Result{}, fetchError(ctx, u.Host, err)
+	}
+	if len(body) > maxBytes {
+		return imagegen.Result{}, imagegen.Terminalf("too_large", "%s answers with more than %d MB", u.Host, maxBytes>>20)
+	}
+	return imagegen.Result{
+		Bytes: body, Seed: req.Seed,
+		Params: map[string]any{"source_url": u.Redacted()},
+		Credit: &editorial.Credit{PageURL: u.Redacted(), Provider: u.Hostname()},
+	}, nil
+}
+
+func checkURL(u *url.URL) error {
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("the scheme is %q, not http or https", u.Scheme)
+	}
+	if u.Hostname() == "" {
+		return errors.New("it names no host")
+	}
+	return nil
+}
+
+func fetchError(ctx context.Context, host string, err error) error {
+	var netErr net.Error
+	switch {
+	case ctx.Err() != nil:
+		return imagegen.AsError(ctx.Err())
+	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedNetwork), errors.Is(err, ssrf.ErrProhibitedPort):
+		return imagegen.Terminalf("private_address", "%s is not a public address and is not fetched", host)
+	case errors.As(err, &netErr) && netErr.Timeout():
+		return imagegen.Transientf("timeout", "%s did not answer in time", host)
+	default:
+		return imagegen.Transientf("unreachable", "%s could not be reached", host)
+	}
+}
+
+func statusError(host string, status int) error {
+	switch {
+	case status == http.StatusOK:
+		return nil
+	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= 500:
+		return imagegen.Transientf("unavailable", "%s answers %d", host, status)
+	default:
+		return imagegen.Terminalf("not_there", "%s answers %d for this picture", host, status)
+	}
+}

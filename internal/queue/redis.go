@@ -1,0 +1,147 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+)
+
+// The limits of one Redis call. Without ContextTimeoutEnabled a half-open
+// connection holds a caller for seconds, whatever its context says.
+const (
+	dialTimeout = time.Second
+	callTimeout = 2 * time.Second
+	redisTries  = 1
+)
+
+// connect returns a client for a URL and what to close after it.
+func connect(rawURL string) (client redis.UniversalClient, closeAfter func(), err error) {
+	if rawURL == "" {
+		return embedded()
+	}
+	none := func() {}
+	if rest, ok := strings.CutPrefix(rawURL, "redis-sentinel://"); ok {
+		opt, err := sentinelOptions(rest)
+		if err != nil {
+			return nil, nil, err
+		}
+		opt.ContextTimeoutEnabled = true
+		opt.DialTimeout, opt.ReadTimeout, opt.WriteTimeout, opt.MaxRetries = dialTimeout, callTimeout, callTimeout, redisTries
+		client = redis.NewFailoverClient(opt)
+	} else {
+		opt, err := redis.ParseURL(rawURL)
+		if err != nil {
+			// go-redis quotes the URL, password included.
+			return nil, nil, errors.New("not a Redis URL; expected redis://user:password@host:6379/0")
+		}
+		opt.ContextTimeoutEnabled = true
+		opt.DialTimeout, opt.ReadTimeout, opt.WriteTimeout, opt.MaxRetries = dialTimeout, callTimeout, callTimeout, redisTries
+		client = redis.NewClient(opt)
+	}
+	client.AddHook(patience{})
+	return client, none, nil
+}
+
+// embedded is a Redis inside the process, reached through a pipe: nothing
+// listens. It forgets everything when the process ends, which the rows do not.
+func embedded() (redis.UniversalClient, func(), error) {
+	mini := miniredis.NewMiniRedis()
+	// Keys with a TTL (asynq's lists of servers and workers) follow the clock;
+	// without this they would live until told to go.
+	mini.ClockTTL(true)
+	client := redis.NewClient(&redis.Options{
+		Addr:                  "embedded",
+		Dialer:                func(context.Context, string, string) (net.Conn, error) { return mini.Dial() },
+		ContextTimeoutEnabled: true,
+		DisableIdentity:       true,
+	})
+	return client, mini.Close, nil
+}
+
+// sentinelOptions reads user:password@host:26379,host:26379/master/db.
+func sentinelOptions(rest string) (*redis.FailoverOptions, error) {
+	form := errors.New("not a Sentinel URL; expected redis-sentinel://user:password@host:26379,host:26379/master-name/0")
+	opt := &redis.FailoverOptions{}
+	if i := strings.LastIndex(rest, "@"); i >= 0 {
+		user, password, _ := strings.Cut(rest[:i], ":")
+		rest = rest[i+1:]
+		var err error
+		if opt.Username, err = url.PathUnescape(user); err != nil {
+			return nil, form
+		}
+		if opt.Password, err = url.PathUnescape(password); err != nil {
+			return nil, form
+		}
+		// One password for both unless ?sentinel_password= says otherwise.
+		opt.SentinelPassword = opt.Password
+	}
+	rest, query, _ := strings.Cut(rest, "?")
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, form
+	}
+	if values.Has("sentinel_password") {
+		opt.SentinelPassword = values.Get("sentinel_password")
+	}
+	hosts, path, _ := strings.Cut(rest, "/")
+	master, db, _ := strings.Cut(path, "/")
+	if hosts == "" || master == "" {
+		return nil, form
+	}
+	opt.MasterName, opt.SentinelAddrs = master, strings.Split(hosts, ",")
+	if db != "" {
+		if _, err := fmt.Sscanf(db, "%d", &opt.DB); err != nil {
+			return nil, form
+		}
+	}
+	return opt, nil
+}
+
+// patience slows down whoever gets immediate errors from Redis: asynq asks
+// again at once, tens of thousands of times a second when the server is full or
+// refuses a command.
+type patience struct{}
+
+const patienceAfterError = 200 * time.Millisecond
+
+func (patience) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (patience) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if isRefusal(err) {
+			timer := time.NewTimer(patienceAfterError)
+			defer timer.Stop()
+			select {
+			case <-ctx.Done():
+			case <-timer.C:
+			}
+		}
+		return err
+	}
+}
+
+func (patience) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+// isRefusal recognises the answers that will not change by asking again at
+// once. NOSCRIPT is part of the protocol and must stay fast.
+func isRefusal(err error) bool {
+	if err == nil {
+		return false
+	}
+	for _, prefix := range []string{"NOPERM", "OOM", "MISCONF", "READONLY", "LOADING", "NOAUTH"} {
+		if strings.Contains(err.Error(), prefix) {
+			return true
+		}
+	}
+	return false
+}

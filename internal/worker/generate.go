@@ -1,0 +1,237 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/glad-labs/frontispiece/internal/blob"
+	"github.com/glad-labs/frontispiece/internal/dispatch"
+	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/imagegen"
+	"github.com/glad-labs/frontispiece/internal/picture"
+	"github.com/glad-labs/frontispiece/internal/queue"
+	"github.com/glad-labs/frontispiece/tasks"
+)
+
+// waitForBackend is how long a backend that refuses connections is left alone.
+const waitForBackend = 10 * time.Second
+
+// Generate handles tasks.TypeGenerate: it asks the chain for the picture,
+// judges the bytes and puts them into the spool. From there on they are paid
+// for, and another task uploads them.
+func (w *Worker) Generate(ctx context.Context, p tasks.Payload) error {
+	img, job, err := w.GenerateRows.ClaimGenerate(ctx, p.ID)
+	if err != nil {
+		return w.stop(ctx, editorial.Image{ID: p.ID}, err)
+	}
+	held, release := w.keeper.hold(ctx, img.Claim)
+	defer release()
+	g := &generation{Worker: w, img: img, job: job}
+	if done, err := g.adopt(held); done {
+		return err
+	}
+	for {
+		backend, ok := w.Chain.Next(job.Request, g.img.Steps)
+		if !ok {
+			return w.giveUp(ctx, g.img, g.lastFailure())
+		}
+		again, err := g.try(held, backend)
+		if !again {
+			return err
+		}
+	}
+}
+
+// generation is one picture being made under a claim.
+type generation struct {
+	*Worker
+	img editorial.Image
+	job editorial.Job
+}
+
+// lastFailure is why the chain came to its end.
+func (g *generation) lastFailure() *editorial.Failure {
+	if n := len(g.img.Steps); n > 0 {
+		f := g.img.Steps[n-1].Failure
+		return &f
+	}
+	return editorial.NewFailure("no_generator", editorial.StageGenerate, editorial.Terminal, "worker",
+		"no generator is configured that may answer this request; set GENERATORS")
+}
+
+// try asks one backend once. again says that the next one should be asked.
+func (g *generation) try(ctx context.Context, backend imagegen.Generator) (again bool, err error) {
+	if g.img.Attempt > g.GenerateAttempts {
+		// The tries before this one ended without a word: their workers died.
+		return g.moveOn(ctx, backend.Name(), editorial.NewFailure("attempts_exhausted", editorial.StageGenerate, editorial.Terminal,
+			backend.Name(), "the worker died at every attempt"))
+	}
+	result, err := g.ask(ctx, backend)
+	if err != nil {
+		return g.refused(ctx, backend, imagegen.AsError(err))
+	}
+	facts, err := g.judge(ctx, result.Bytes)
+	if err != nil {
+		if ctx.Err() != nil {
+			return g.refused(ctx, backend, imagegen.AsError(ctx.Err()))
+		}
+		f := pictureFailure(err, editorial.StageGenerate, backend.Name())
+		if g.img.Attempt < min(2, g.GenerateAttempts) {
+			f.Class = editorial.Transient // once may be an accident
+			return false, g.later(ctx, g.img, f, queue.Backoff(g.img.Attempt, g.MaxWait), true)
+		}
+		return g.moveOn(ctx, backend.Name(), f)
+	}
+	if step, ok := g.Chain.StandsIn(g.job.Request, backend); ok {
+		g.img.Steps = append(g.img.Steps, step)
+	}
+	return false, g.keep(ctx, backend.Name(), result, facts)
+}
+
+// ask calls the backend with the time-out of one picture.
+func (g *generation) ask(ctx context.Context, backend imagegen.Generator) (imagegen.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, g.GenerateTimeout)
+	defer cancel()
+	r := g.job.Request
+	req := imagegen.Request{
+		ImageID: g.img.ID, Title: r.Title, Prompt: r.Prompt, NegativePrompt: r.NegativePrompt, Keywords: r.Keywords,
+		Width: r.Width, Height: r.Height, Steps: r.Steps, Guidance: r.Guidance, Seed: g.img.Seed, Page: r.Page,
+		SourceURL: r.SourceURL,
+		Started: func(ctx context.Context, id string) error {
+			g.img.Backend, g.img.ProviderJobID = backend.Name(), id
+			return g.GenerateRows.Started(ctx, g.img, backend.Name(), id)
+		},
+	}
+	if g.img.Backend == backend.Name() {
+		req.ProviderJobID = g.img.ProviderJobID
+	}
+	result, err := backend.Generate(ctx, req)
+	if err == nil && ctx.Err() != nil {
+		err = ctx.Err() // whatever it answered, nobody may have waited for it
+	}
+	return result, err
+}
+
+// refused decides what a backend's error means for the picture.
+func (g *generation) refused(ctx context.Context, backend imagegen.Generator, e *imagegen.Error) (again bool, err error) {
+	f := editorial.NewFailure(e.Code, editorial.StageGenerate, e.Class, backend.Name(), e.Message)
+	switch {
+	case claimLost(ctx):
+		return false, nil // canceled, superseded, or another worker's by now
+	case ctx.Err() != nil:
+		// The worker is shutting down: the next one starts at once, and this
+		// try is not held against the picture.
+		f.Class, f.Message = editorial.Transient, "the worker was shut down"
+		return false, g.later(ctx, g.img, f, 0, false)
+	case e.Unreachable:
+		return false, g.later(ctx, g.img, f, max(e.RetryAfter, waitForBackend), false)
+	case e.Class == editorial.Transient && g.img.Attempt < g.GenerateAttempts:
+		return false, g.later(ctx, g.img, f, max(e.RetryAfter, queue.Backoff(g.img.Attempt, g.MaxWait)), true)
+	default:
+		return g.moveOn(ctx, backend.Name(), f)
+	}
+}
+
+// moveOn gives up on a backend, says why, and goes on with the next.
+func (g *generation) moveOn(ctx context.Context, backend string, f *editorial.Failure) (again bool, err error) {
+	f.At = time.Now().UTC()
+	g.img.Steps = append(g.img.Steps, editorial.ChainStep{Backend: backend, Failure: *f})
+	if err := g.GenerateRows.MovedOn(ctx, g.img); err != nil {
+		return false, g.stop(ctx, g.img, err)
+	}
+	g.img.Attempt, g.img.Backend, g.img.ProviderJobID = 1, "", ""
+	return true, nil
+}
+
+func (g *generation) judge(ctx context.Context, b []byte) (facts picture.Facts, err error) {
+	err = g.decoding(ctx, func() error {
+		facts, err = picture.Judge(b, picture.Limits{})
+		facts.Pixels = nil // by far the largest part, and nobody's need until the upload
+		return err
+	})
+	return facts, err
+}
+
+// keep puts the bytes into the spool and moves the row on.
+func (g *generation) keep(ctx context.Context, backend string, result imagegen.Result, facts picture.Facts) error {
+	side := spoolFacts{
+		Kind: kindRaw, Backend: backend, Model: result.Model, Seed: result.Seed, Params: result.Params,
+		Credit: result.Credit, AltText: result.AltText, Cost: result.Cost,
+	}
+	digest, err := g.Spool.Put(ctx, g.img.ID, side.encode(), result.Bytes)
+	if err != nil {
+		if claimLost(ctx) {
+			return nil
+		}
+		f := editorial.NewFailure("spool_full", editorial.StageGenerate, editorial.Transient, "spool", err.Error())
+		return g.later(ctx, g.img, f, waitForBackend, false)
+	}
+	return g.report(ctx, side, digest, int64(len(result.Bytes)), facts)
+}
+
+// report tells the row that the bytes are there. The generator has been paid:
+// a database that is away is asked again for as long as the claim lasts, and
+// after that the next attempt finds the bytes in the spool.
+func (g *generation) report(ctx context.Context, side spoolFacts, digest string, size int64, facts picture.Facts) error {
+	img := g.img
+	img.SpoolID, img.RawSHA256 = g.SpoolID, digest
+	img.Backend, img.Model, img.Seed, img.Params, img.Credit, img.Cost = side.Backend, side.Model, side.Seed, side.Params, side.Credit, side.Cost
+	if img.AltText == "" {
+		img.AltText = side.AltText
+	}
+	img.ContentType, img.Width, img.Height, img.Bytes = facts.ContentType, facts.Width, facts.Height, size
+	img.Color, img.Hash = facts.Color, facts.Hash.String()
+	img.Key = dispatch.NewKey(img, facts.Ext)
+	for n := 1; ; n++ {
+		err := g.GenerateRows.Spooled(ctx, img)
+		if err == nil || errors.Is(err, dispatch.ErrLostClaim) || ctx.Err() != nil || n == 5 {
+			if err != nil {
+				return g.stop(ctx, img, err)
+			}
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(queue.Backoff(n, g.MaxWait)):
+		}
+	}
+}
+
+// adopt looks for bytes that an earlier try of this picture put into the spool
+// before it died without a word, so that they are not paid for again.
+func (g *generation) adopt(ctx context.Context) (done bool, err error) {
+	digests, err := g.Spool.Find(g.img.ID)
+	if err != nil || len(digests) == 0 {
+		return false, nil // nothing there, or unreadable: the generator is the way
+	}
+	for _, digest := range digests {
+		data, sidecar, err := g.Spool.Read(g.img.ID, digest)
+		if err != nil {
+			continue // set aside by the spool
+		}
+		var side spoolFacts
+		if json.Unmarshal(sidecar, &side) != nil || side.Kind != kindRaw {
+			continue
+		}
+		facts, err := g.judge(ctx, data)
+		if err != nil {
+			continue
+		}
+		g.Log.InfoContext(ctx, "adopted bytes from the spool", "image", g.img.ID, "job", g.img.JobID, "backend", side.Backend)
+		return true, g.report(ctx, side, digest, int64(len(data)), facts)
+	}
+	return false, nil
+}
+
+// sourceName is what image.source says: where the bytes come from and where
+// they are kept.
+func sourceName(backend string, bucket blob.Bucket) string {
+	switch backend {
+	case "pexels":
+		return backend
+	default:
+		return backend + "-" + bucket.Name()
+	}
+}

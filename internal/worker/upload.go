@@ -1,0 +1,249 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/glad-labs/frontispiece/internal/blob"
+	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/picture"
+	"github.com/glad-labs/frontispiece/internal/queue"
+	"github.com/glad-labs/frontispiece/tasks"
+)
+
+// Upload handles tasks.TypeUpload: it finishes the picture once, puts it and
+// its renditions, fetches each back through its public URL, and only then says
+// that it is stored.
+func (w *Worker) Upload(ctx context.Context, p tasks.Payload) error {
+	img, job, err := w.UploadRows.ClaimUpload(ctx, p.ID)
+	if err != nil {
+		return w.stop(ctx, editorial.Image{ID: p.ID}, err)
+	}
+	held, release := w.keeper.hold(ctx, img.Claim)
+	defer release()
+	u := &upload{Worker: w, img: img, job: job}
+	objects, err := u.prepare(held)
+	if err != nil {
+		return u.failed(held, err)
+	}
+	if err := u.putAll(held, objects); err != nil {
+		return u.failed(held, err)
+	}
+	if err := w.UploadRows.Stored(held, u.img); err != nil {
+		return w.stop(ctx, img, err)
+	}
+	if err := w.Spool.RemoveImage(img.ID); err != nil {
+		// The sweeper takes it later; the picture is where it belongs.
+		w.Log.WarnContext(ctx, "could not clear the spool", "image", img.ID, "error", err)
+	}
+	w.Log.InfoContext(ctx, "stored", "image", img.ID, "job", img.JobID, "attempt", img.Attempt, "url", u.img.URL)
+	return nil
+}
+
+// upload is one picture being put under a claim.
+type upload struct {
+	*Worker
+	img editorial.Image
+	job editorial.Job
+}
+
+// object is bytes on their way into the bucket.
+type object struct {
+	key         string
+	sha256      string
+	contentType string
+	data        []byte
+}
+
+// prepare returns what has to be put. The finished bytes are made once and kept
+// in the spool with their digests in the row, so that a retry never encodes
+// again and never puts other bytes under the same key.
+func (u *upload) prepare(ctx context.Context) ([]object, error) {
+	if u.img.SHA256 != "" {
+		if objects, err := u.finishedObjects(); err == nil {
+			return objects, nil
+		}
+		// Lost since: finishing the same raw bytes gives the same ones.
+	}
+	raw, _, err := u.Spool.Read(u.img.ID, u.img.RawSHA256)
+	if err != nil {
+		return nil, fmt.Errorf("read the spool: %w", err)
+	}
+	var objects []object
+	err = u.decoding(ctx, func() error {
+		objects, err = u.finish(raw)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range objects {
+		if _, err := u.Spool.Put(ctx, u.img.ID, spoolFacts{Kind: kindFinished}.encode(), o.data); err != nil {
+			return nil, fmt.Errorf("spool the finished picture: %w", err)
+		}
+	}
+	return objects, u.UploadRows.Finished(ctx, u.img)
+}
+
+// finishedObjects reads back what an earlier try finished.
+func (u *upload) finishedObjects() ([]object, error) {
+	data, _, err := u.Spool.Read(u.img.ID, u.img.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	objects := []object{{u.img.Key, u.img.SHA256, u.img.ContentType, data}}
+	for _, r := range u.img.Renditions {
+		data, _, err := u.Spool.Read(u.img.ID, r.SHA256)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, object{r.Key, r.SHA256, r.ContentType, data})
+	}
+	return objects, nil
+}
+
+// finish strips, marks and shrinks, and fills the image's facts accordingly.
+func (u *upload) finish(raw []byte) ([]object, error) {
+	prov := provenance(u.img)
+	original, err := picture.Finish(raw, prov)
+	if err != nil {
+		return nil, err
+	}
+	first := object{u.img.Key, digestOf(original.Bytes), original.ContentType, original.Bytes}
+	objects := []object{first}
+	u.img.SHA256, u.img.Bytes, u.img.Renditions = first.sha256, int64(len(first.data)), nil
+	if len(u.Renditions) == 0 {
+		return objects, nil
+	}
+	facts, err := picture.Judge(raw, picture.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	u.img.Placeholder = picture.Placeholder(facts.Pixels)
+	copies, err := picture.Renditions(facts.Pixels, u.Renditions, prov)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range copies {
+		key, err := blob.Key(u.img.Key).Rendition(c.Width, c.Ext)
+		if err != nil {
+			return nil, err
+		}
+		o := object{string(key), digestOf(c.Bytes), c.ContentType, c.Bytes}
+		objects = append(objects, o)
+		u.img.Renditions = append(u.img.Renditions, editorial.Rendition{
+			Key: o.key, SHA256: o.sha256, ContentType: c.ContentType, Width: c.Width, Height: c.Height, Bytes: int64(len(c.Bytes)),
+		})
+	}
+	return objects, nil
+}
+
+// putAll puts every object and fetches each back through its public URL.
+func (u *upload) putAll(ctx context.Context, objects []object) error {
+	for _, o := range objects {
+		if err := u.putOne(ctx, o); err != nil {
+			return err
+		}
+	}
+	u.img.URL = u.Delivery.URL(u.img.Key)
+	u.img.Source = sourceName(u.img.Backend, u.Bucket)
+	for i := range u.img.Renditions {
+		u.img.Renditions[i].URL = u.Delivery.URL(u.img.Renditions[i].Key)
+	}
+	return nil
+}
+
+func (u *upload) putOne(ctx context.Context, o object) error {
+	putCtx, cancel := context.WithTimeout(ctx, u.UploadTimeout)
+	defer cancel()
+	err := u.Bucket.Put(putCtx, blob.Object{
+		Key: blob.Key(o.key), Body: bytes.NewReader(o.data), Size: int64(len(o.data)), SHA256: o.sha256,
+		ContentType: o.contentType, TaskID: u.img.DraftID, GeneratedAt: u.img.SpooledAt,
+	})
+	if err != nil {
+		return err
+	}
+	fetchCtx, cancel := context.WithTimeout(ctx, u.UploadTimeout)
+	defer cancel()
+	return u.Delivery.Verify(fetchCtx, o.key, o.sha256, int64(len(o.data)))
+}
+
+// failed decides what an upload's error means. The bytes are paid for, so
+// nothing short of their loss makes the generator run again, and nothing short
+// of UploadFor makes the upload fail.
+func (u *upload) failed(ctx context.Context, err error) error {
+	f := uploadFailure(err)
+	var pe *picture.Error
+	switch {
+	case claimLost(ctx):
+		return nil
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		f.Class, f.Code, f.Message = editorial.Transient, "shutdown", "the worker was shut down"
+		return u.later(ctx, u.img, f, 0, false)
+	case errors.Is(err, fs.ErrNotExist):
+		return u.lost(ctx)
+	case errors.As(err, &pe):
+		return u.giveUp(ctx, u.img, pictureFailure(err, editorial.StageUpload, "worker"))
+	case f.Class == editorial.Terminal, time.Since(u.img.SpooledAt) > u.UploadFor:
+		return u.giveUp(ctx, u.img, f)
+	default:
+		return u.later(ctx, u.img, f, queue.Backoff(u.img.Attempt, u.MaxWait), true)
+	}
+}
+
+// lost has a picture made again whose bytes have vanished from the spool.
+func (u *upload) lost(ctx context.Context) error {
+	f := editorial.NewFailure("spool_lost", editorial.StageUpload, editorial.Terminal, "spool",
+		"the picture's bytes are no longer in the spool; it is being made again")
+	if err := u.UploadRows.Replace(context.WithoutCancel(ctx), u.img, f); err != nil {
+		return u.stop(ctx, u.img, err)
+	}
+	return nil
+}
+
+// coded is what the errors of buckets and of fetching back have in common.
+type coded interface {
+	error
+	Failure() (code string, class editorial.Class, message string)
+}
+
+func uploadFailure(err error) *editorial.Failure {
+	var be *blob.Error
+	if errors.As(err, &be) {
+		return editorial.NewFailure(be.Code, editorial.StageUpload, be.Class, "bucket", be.Message)
+	}
+	var ce coded
+	if errors.As(err, &ce) {
+		code, class, message := ce.Failure()
+		return editorial.NewFailure(code, editorial.StageUpload, class, "cdn", message)
+	}
+	return editorial.NewFailure("upload_failed", editorial.StageUpload, editorial.Transient, "worker", err.Error())
+}
+
+// provenance is what the published file says about its origin.
+func provenance(img editorial.Image) picture.Provenance {
+	p := picture.Provenance{Tool: "Frontispiece (" + img.Backend + ")", SourceType: picture.SourceGenerated}
+	switch img.Backend {
+	case "card":
+		p.SourceType = picture.SourceAlgorithm
+	case "pexels":
+		p.SourceType = picture.SourceCamera
+	case "import":
+		p.SourceType = picture.SourceUnknown
+	}
+	if img.Credit != nil {
+		p.Creator, p.Credit, p.Rights, p.SourceURL = img.Credit.Author, img.Credit.Text(), img.Credit.License, img.Credit.PageURL
+	}
+	return p
+}
+
+func digestOf(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
