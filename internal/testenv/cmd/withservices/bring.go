@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"debug/buildinfo"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// need is a program and the Debian package that holds it.
+type need struct{ pkg, program, elsewhere string }
+
+var needs = []need{
+	{"redis-server", "redis-server", ""},
+	{"postgresql", "initdb", "/usr/lib/postgresql/*/bin/initdb"}, // Debian keeps it out of PATH
+	{"libimage-exiftool-perl", "exiftool", ""},                   // an independent reader of our metadata
+	{"webp", "cwebp", ""},                                        // the floor of the rendition figures
+}
+
+// gatewayModule is the S3 server of the tests; newer versions are tried by
+// raising this one.
+const (
+	gatewayModule  = "github.com/versity/versitygw/cmd/versitygw"
+	gatewayVersion = "v1.8.0"
+)
+
+// bring makes sure that every program is there, installing what it can, and
+// returns the path of the S3 gateway, which it keeps in bin.
+func bring(ctx context.Context, bin string) (gateway string, err error) {
+	var missing []string
+	for _, n := range needs {
+		if !n.present() {
+			missing = append(missing, n.pkg)
+		}
+	}
+	if len(missing) > 0 {
+		if err := aptInstall(ctx, missing); err != nil {
+			return "", err
+		}
+	}
+	bin, err = filepath.Abs(bin)
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", bin, err)
+	}
+	return goInstall(ctx, bin, gatewayModule, gatewayVersion)
+}
+
+func (n need) present() bool {
+	if _, err := exec.LookPath(n.program); err == nil {
+		return true
+	}
+	found, err := filepath.Glob(n.elsewhere)
+	return err == nil && len(found) > 0
+}
+
+// aptInstall installs Debian packages when it may; otherwise it names them,
+// with the command to type.
+func aptInstall(ctx context.Context, pkgs []string) error {
+	install := "apt-get install -y --no-install-recommends " + strings.Join(pkgs, " ")
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return fmt.Errorf("missing programs; install what Debian calls %s", strings.Join(pkgs, ", "))
+	}
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("missing packages; type: sudo %s", install)
+	}
+	for _, line := range []string{"apt-get update", install} {
+		fmt.Fprintln(os.Stderr, "withservices:", line)
+		argv := strings.Fields(line)
+		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // constants and the table above
+		// Run level 1 keeps the packages from starting daemons of their own.
+		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", line, err, out)
+		}
+	}
+	return nil
+}
+
+// goInstall builds a program of another module, once for each version.
+func goInstall(ctx context.Context, bin, module, version string) (path string, err error) {
+	path = filepath.Join(bin, filepath.Base(module))
+	info, err := buildinfo.ReadFile(path)
+	if err == nil && info.Path == module && info.Main.Version == version {
+		return path, nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		fmt.Fprintf(os.Stderr, "withservices: replacing %s: %v\n", path, err)
+	}
+	fmt.Fprintf(os.Stderr, "withservices: building %s@%s, once\n", module, version)
+	cmd := exec.CommandContext(ctx, "go", "install", module+"@"+version) //nolint:gosec // constants
+	cmd.Env = append(os.Environ(), "GOBIN="+bin, "GOFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", module, err, out)
+	}
+	return path, nil
+}
