@@ -21,28 +21,35 @@ func (d *Dispatch) Cancel(ctx context.Context, jobID, caller string) (editorial.
 		case state != nil && state.Approved() && state.ApprovedRound > state.PublishedRound && job.Round == state.Round:
 			return editorial.Conflictf("draft_approved", "the draft is approved and waits for this picture; reject it first")
 		}
-		stored := false
-		for _, img := range job.Images {
-			if img.State.IsFinal() {
-				stored = stored || img.State == editorial.StateStored
-				continue
-			}
-			if _, err := tx.MoveImage(ctx, img.ID, img.State, editorial.StateCanceled, nil); err != nil {
-				return err
-			}
-			after.event(img, "image.canceled", map[string]any{"by": caller})
-		}
-		end := editorial.JobCanceled
-		if stored {
-			end = editorial.JobStored
-		}
-		after.jobEvent(job.ID, job.DraftID, "", "job."+string(end), map[string]any{"canceled_by": caller})
-		return tx.FinishJob(ctx, job.ID, end, nil, "")
+		return cancelJob(ctx, tx, job.ID, caller, after)
 	})
 	if err != nil {
 		return editorial.Job{}, err
 	}
 	return d.Store.Job(ctx, jobID)
+}
+
+// cancelJob ends what is live of a job; what is stored stays.
+func cancelJob(ctx context.Context, tx *store.Tx, jobID, by string, after *aftermath) error {
+	job, err := tx.LockJob(ctx, jobID)
+	if err != nil || job.State.IsFinal() {
+		return err
+	}
+	end := editorial.JobCanceled
+	for _, img := range job.Images {
+		if img.State.IsFinal() {
+			if img.State == editorial.StateStored {
+				end = editorial.JobStored
+			}
+			continue
+		}
+		if _, err := tx.MoveImage(ctx, img.ID, img.State, editorial.StateCanceled, nil); err != nil {
+			return err
+		}
+		after.event(img, "image.canceled", map[string]any{"by": by})
+	}
+	after.jobEvent(job.ID, job.DraftID, "", "job."+string(end), map[string]any{"canceled_by": by})
+	return tx.FinishJob(ctx, job.ID, end, nil, "")
 }
 
 // Retry sends the failed images of a job back to the stage at which each

@@ -10,9 +10,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/store"
 )
 
-// CreateDraft inserts a draft under a new id and returns its row. Columns that
-// this database lacks are passed over, so whatever must not be lost belongs in
-// task_metadata as well.
+// CreateDraft inserts a row of content_tasks with the given columns.
 func (d *Dispatch) CreateDraft(ctx context.Context, columns map[string]any) (editorial.Draft, error) {
 	id := uuid.NewString()
 	err := d.inTx(ctx, func(tx *store.Tx, after *aftermath) error {
@@ -25,9 +23,9 @@ func (d *Dispatch) CreateDraft(ctx context.Context, columns map[string]any) (edi
 	return d.Store.Draft(ctx, id)
 }
 
-// EditDraft changes a draft's row under the lock that every decision takes, and
-// returns it. change sees the row as it is and names the columns to set, none
-// to leave it alone; it may run more than once.
+// EditDraft lets change look at a draft whose row is locked and sets the
+// columns that it returns; none is no change. An editorial.Error from change is
+// passed on and nothing is written.
 func (d *Dispatch) EditDraft(ctx context.Context, draftID string, change func(editorial.Draft) (map[string]any, error)) (editorial.Draft, error) {
 	err := d.inTx(ctx, func(tx *store.Tx, after *aftermath) error {
 		if _, err := lockExistingDraft(ctx, tx, draftID); err != nil {
@@ -47,27 +45,26 @@ func (d *Dispatch) EditDraft(ctx context.Context, draftID string, change func(ed
 	if err != nil {
 		return editorial.Draft{}, err
 	}
-	draft, err := d.Store.Draft(ctx, draftID)
-	if errors.Is(err, store.ErrNotFound) {
-		return draft, editorial.NotFoundf("there is no task with this id")
-	}
-	return draft, err
+	return d.Store.Draft(ctx, draftID)
 }
 
-// DeleteDraft removes a draft's row; its post and its pictures stay. One that
-// is approved and waits to be published is not deleted: the approval would be
-// lost without a word.
+// DeleteDraft deletes a draft's row and cancels what is being made for it. A
+// post that it became stays.
 func (d *Dispatch) DeleteDraft(ctx context.Context, draftID string) error {
 	return d.inTx(ctx, func(tx *store.Tx, after *aftermath) error {
-		if _, err := lockExistingDraft(ctx, tx, draftID); err != nil {
-			return err
-		}
-		draft, err := tx.LockContent(ctx, draftID)
+		state, err := lockExistingDraft(ctx, tx, draftID)
 		if err != nil {
 			return err
 		}
-		if draft.Status == editorial.DraftApproved {
-			return editorial.Conflictf("draft_approved", "the task is approved and about to be published; reject it first")
+		job, err := tx.JobOfRound(ctx, draftID, state.Round)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+		case err != nil:
+			return err
+		default:
+			if err := cancelJob(ctx, tx, job.ID, "the draft was deleted", after); err != nil {
+				return err
+			}
 		}
 		after.notes = append(after.notes, Note{DraftID: draftID, Type: "draft.deleted"})
 		_, err = tx.DeleteDraft(ctx, draftID)

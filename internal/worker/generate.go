@@ -160,7 +160,7 @@ func (g *generation) keep(ctx context.Context, backend string, result imagegen.R
 		Kind: kindRaw, Backend: backend, Model: result.Model, Seed: result.Seed, Params: result.Params,
 		Credit: result.Credit, AltText: result.AltText, Cost: result.Cost,
 	}
-	digest, err := g.Spool.Put(ctx, g.img.ID, side.encode(), result.Bytes)
+	entry, err := g.Spool.Put(ctx, g.img.ID, side.encode(), result.Bytes)
 	if err != nil {
 		if claimLost(ctx) {
 			return nil
@@ -168,7 +168,7 @@ func (g *generation) keep(ctx context.Context, backend string, result imagegen.R
 		f := editorial.NewFailure("spool_full", editorial.StageGenerate, editorial.Transient, "spool", err.Error())
 		return g.later(ctx, g.img, f, waitForBackend, false)
 	}
-	return g.report(ctx, side, digest, int64(len(result.Bytes)), facts)
+	return g.report(ctx, side, entry.SHA256, entry.Bytes, facts)
 }
 
 // report tells the row that the bytes are there. The generator has been paid:
@@ -202,12 +202,12 @@ func (g *generation) report(ctx context.Context, side spoolFacts, digest string,
 // adopt looks for bytes that an earlier try of this picture put into the spool
 // before it died without a word, so that they are not paid for again.
 func (g *generation) adopt(ctx context.Context) (done bool, err error) {
-	digests, err := g.Spool.Find(g.img.ID)
-	if err != nil || len(digests) == 0 {
-		return false, nil // nothing there, or unreadable: the generator is the way
+	entries, err := g.Spool.Find(g.img.ID)
+	if err != nil {
+		return false, nil // unreadable: the generator is the way
 	}
-	for _, digest := range digests {
-		data, sidecar, err := g.Spool.Read(g.img.ID, digest)
+	for _, entry := range entries {
+		data, sidecar, err := g.Spool.Read(g.img.ID, entry.SHA256)
 		if err != nil {
 			continue // set aside by the spool
 		}
@@ -220,7 +220,7 @@ func (g *generation) adopt(ctx context.Context) (done bool, err error) {
 			continue
 		}
 		g.Log.InfoContext(ctx, "adopted bytes from the spool", "image", g.img.ID, "job", g.img.JobID, "backend", side.Backend)
-		return true, g.report(ctx, side, digest, int64(len(data)), facts)
+		return true, g.report(ctx, side, entry.SHA256, entry.Bytes, facts)
 	}
 	return false, nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/imagegen"
 	"github.com/glad-labs/frontispiece/internal/picture"
 	"github.com/glad-labs/frontispiece/internal/queue"
+	"github.com/glad-labs/frontispiece/internal/spool"
 )
 
 // GenerateRows is what generating reports.
@@ -48,9 +49,9 @@ type Outcomes interface {
 
 // Spool is the disk where bytes wait for upload.
 type Spool interface {
-	Put(ctx context.Context, imageID string, facts, data []byte) (sha256 string, err error)
-	// Find lists the digests of an image's complete entries.
-	Find(imageID string) ([]string, error)
+	Put(ctx context.Context, imageID string, facts, data []byte) (spool.Entry, error)
+	// Find lists an image's complete entries.
+	Find(imageID string) ([]spool.Entry, error)
 	Read(imageID, sha256 string) (data, facts []byte, err error)
 	RemoveImage(imageID string) error
 }
