@@ -27,9 +27,7 @@ var ImageStates = []ImageState{
 // imageTransitions is the one table of what may follow what. docs/states.md is
 // drawn from it and a test walks the whole matrix.
 var imageTransitions = map[ImageState][]ImageState{
-	// A queued image skips generating when its finished bytes are found in the
-	// spool of a worker that died before it could say so.
-	StateQueued: {StateGenerating, StateUploading, StateFailed, StateCanceled, StateSuperseded},
+	StateQueued: {StateGenerating, StateCanceled, StateSuperseded},
 	// Back to queued: a transient error, a spent lease, a worker drained.
 	StateGenerating: {StateQueued, StateUploading, StateFailed, StateCanceled},
 	// Never back to queued: the bytes exist. Superseded only when their spool
@@ -139,8 +137,8 @@ func (s DraftStatus) Awaits() DraftStatus {
 // draftTransitions says which decision a draft may take. A published draft
 // stays published while a newer round waits for its own approval.
 var draftTransitions = map[DraftStatus][]DraftStatus{
-	DraftAwaitingApproval: {DraftApproved, DraftRejected, DraftPublished},
-	DraftRejected:         {DraftAwaitingApproval, DraftApproved, DraftPublished},
+	DraftAwaitingApproval: {DraftApproved, DraftRejected},
+	DraftRejected:         {DraftAwaitingApproval, DraftApproved},
 	// Back to awaiting approval: a new round started before publishing and the
 	// approval had named a picture of the old one.
 	DraftApproved: {DraftPublished, DraftRejected, DraftAwaitingApproval},

@@ -165,6 +165,9 @@ func (t *Tx) SetAltText(ctx context.Context, imageID, alt string) error {
 // another: cancel, supersede, retry. It drops any claim, raises the epoch and
 // makes the image due at once. It returns false when the image was not in from.
 func (t *Tx) MoveImage(ctx context.Context, imageID string, from, to editorial.ImageState, f *editorial.Failure) (bool, error) {
+	if !from.CanBecome(to) {
+		return false, fmt.Errorf("move image %s: %s never becomes %s", imageID, from, to)
+	}
 	finalized := `NULL`
 	if to.IsFinal() {
 		finalized = `{now}`
