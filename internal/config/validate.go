@@ -14,7 +14,7 @@ import (
 
 // devJWTSecret is printed in the site's public repository, so anybody can sign
 // tokens with it.
-const devJWTSecret = "dev-jwt-secret-change-in-production-to-random-64-chars" //nolint:gosec // published, and refused below
+const devJWTSecret = "dev-jwt-secret-change-in-production-to-random-64-chars"
 
 // minJWTSecret is what RFC 7518 section 3.2 demands for HS256: as many bytes as
 // the hash.

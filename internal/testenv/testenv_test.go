@@ -49,7 +49,7 @@ func TestATemplateIsCopied(t *testing.T) {
 	}
 }
 
-func TestADatabaseIsGoneAfterItsTest(t *testing.T) {
+func TestADatabaseIsGoneAfterItsTest(t *testing.T) { //nolint:tparallel // it waits for its subtest's cleanup
 	t.Parallel()
 	testenv.PostgresURL(t)
 	var url string

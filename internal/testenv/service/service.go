@@ -61,7 +61,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	defer log.Close() // the child has its own descriptor
 	// Not CommandContext: ctx bounds the start, not the life.
-	cmd := exec.Command(s.argv[0], s.argv[1:]...) //nolint:noctx // see above
+	cmd := exec.Command(s.argv[0], s.argv[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = filepath.Dir(s.logPath)
 	cmd.SysProcAttr = s.as.attributes()

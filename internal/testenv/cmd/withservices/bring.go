@@ -70,7 +70,7 @@ func aptInstall(ctx context.Context, pkgs []string) error {
 	for _, line := range []string{"apt-get update", install} {
 		fmt.Fprintln(os.Stderr, "withservices:", line)
 		argv := strings.Fields(line)
-		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // constants and the table above
+		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 		// Run level 1 keeps the packages from starting daemons of their own.
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -91,7 +91,7 @@ func goInstall(ctx context.Context, bin, module, version string) (path string, e
 		fmt.Fprintf(os.Stderr, "withservices: replacing %s: %v\n", path, err)
 	}
 	fmt.Fprintf(os.Stderr, "withservices: building %s@%s, once\n", module, version)
-	cmd := exec.CommandContext(ctx, "go", "install", module+"@"+version) //nolint:gosec // constants
+	cmd := exec.CommandContext(ctx, "go", "install", module+"@"+version)
 	cmd.Env = append(os.Environ(), "GOBIN="+bin, "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", module, err, out)

@@ -14,11 +14,8 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
-
-	"github.com/glad-labs/frontispiece/internal/testenv/service"
 )
 
 func main() {
@@ -37,7 +34,7 @@ func main() {
 
 func run(ctx context.Context, argv []string) error {
 	if len(argv) == 0 {
-		return errors.New("name the command to run, as in: withservices go test ./...")
+		return errors.New("name the command to run, as in: withservices go test -race ./internal/store")
 	}
 	gateway, err := bring(ctx, ".cache/bin")
 	if err != nil {
@@ -57,7 +54,7 @@ func run(ctx context.Context, argv []string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // running its arguments is what this program is for
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), "REQUIRE_SERVICES=1", "VERSITYGW="+gateway)
 	for i, name := range []string{"TEST_REDIS_URL", "TEST_POSTGRES_URL"} {
@@ -67,29 +64,4 @@ func run(ctx context.Context, argv []string) error {
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 20 * time.Second
 	return cmd.Run()
-}
-
-// startAll returns what it has started also when it fails, so that it can be
-// stopped.
-func startAll(ctx context.Context, dir string) ([]*service.Server, error) {
-	// PostgreSQL's user has to pass through.
-	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // passing through shows nothing
-		return nil, fmt.Errorf("open the servers' folder: %w", err)
-	}
-	type start func(context.Context, string, ...string) (*service.Server, error)
-	var servers []*service.Server
-	for name, f := range []start{service.StartRedis, service.StartPostgres} {
-		folder := filepath.Join(dir, fmt.Sprint(name))
-		if err := os.Mkdir(folder, 0o700); err != nil {
-			return servers, fmt.Errorf("make a folder for a server: %w", err)
-		}
-		began := time.Now()
-		s, err := f(ctx, folder)
-		if err != nil {
-			return servers, err
-		}
-		fmt.Fprintf(os.Stderr, "withservices: %s at %s, ready in %v\n", s.Name, s.Addr, time.Since(began).Round(time.Millisecond))
-		servers = append(servers, s)
-	}
-	return servers, nil
 }

@@ -1,0 +1,88 @@
+# Everything that is done to this repository, by name. "make" alone lists it.
+
+BIN          := .cache/bin
+LINT_VERSION := v2.14.0
+LINT         := $(BIN)/golangci-lint-$(LINT_VERSION)
+VULN_VERSION := v1.9.0
+FUZZTIME     ?= 30s
+BENCHTIME    ?= 1s
+PKG          ?= ./...
+# The tests of one package run beside those of another; more than the cores
+# only makes the timing tests of both wait for each other.
+GOTEST       := go test -race -shuffle=on -timeout=10m
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test test-fast check lint fmt fmt-check vet fuzz bench cover generate verify vuln clean
+
+help: ## list what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build the programs into bin/
+	go build -trimpath -o bin/ ./cmd/...
+
+run: ## run everything in one process, with nothing installed
+	go run ./cmd/api
+
+test: $(BIN)/withservices ## the whole proof: brings and starts Redis, PostgreSQL and an S3 server, skips nothing
+	$(BIN)/withservices $(GOTEST) $(PKG)
+
+test-fast: ## the tests that need nothing, each skip saying what would have run
+	go test -shuffle=on $(PKG)
+
+check: fmt-check vet lint verify ## what must hold before a commit and needs no service
+
+lint: $(LINT) ## golangci-lint, as .golangci.yml argues it
+	$(LINT) run $(PKG)
+
+fmt: $(LINT) ## format everything
+	$(LINT) fmt
+
+fmt-check:
+	@unformatted="$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go'))"; \
+	if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
+
+vet:
+	go vet $(PKG)
+
+fuzz: ## run every fuzz test for FUZZTIME (30s) each
+	@for pkg in $$(go list $(PKG)); do \
+	  for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; \
+	done
+
+bench: $(BIN)/withservices ## measure each figure beside its floor in the same run
+	$(BIN)/withservices go test -run '^$$' -bench . -benchtime $(BENCHTIME) -timeout 30m $(PKG)
+
+cover: $(BIN)/withservices ## which lines no test reaches
+	$(BIN)/withservices go test -coverprofile=.cache/cover.out -coverpkg=./... $(PKG)
+	go tool cover -func=.cache/cover.out | tail -1
+	go tool cover -html=.cache/cover.out -o .cache/cover.html
+	@echo "see .cache/cover.html"
+
+# Each generated or golden file has a test beside what it is made from, which
+# compares it, and rewrites it under -update.
+GOLDEN = $(sort $(dir $(shell git grep -l --untracked 'flag.Bool."update"' -- '*_test.go')))
+
+generate: ## rewrite generated and golden files; look at the diff
+	go test $(addprefix ./,$(GOLDEN)) -count=1 -update
+
+verify: ## generated files, the shape of the tree and the modules are current
+	go mod verify
+	go test ./internal/importrules $(addprefix ./,$(GOLDEN)) -count=1
+
+vuln: ## known vulnerabilities in what we call
+	go run golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION) $(PKG)
+
+clean: ## remove what was built, keep what was downloaded
+	rm -rf bin $(BIN)/withservices .cache/cover.*
+
+# Built and not "go run": that would not hand on a SIGTERM, and the servers
+# would outlive the run.
+$(BIN)/withservices: $(wildcard internal/testenv/cmd/withservices/*.go internal/testenv/service/*.go)
+	go build -o $@ ./internal/testenv/cmd/withservices
+
+# A name with the version in it, so that a raised version is built anew.
+$(LINT):
+	GOBIN=$(abspath $(BIN)) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv $(BIN)/golangci-lint $@
