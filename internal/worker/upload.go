@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/glad-labs/frontispiece/internal/blob"
+	"github.com/glad-labs/frontispiece/internal/cdn"
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/picture"
 	"github.com/glad-labs/frontispiece/internal/queue"
@@ -207,21 +208,14 @@ func (u *upload) lost(ctx context.Context) error {
 	return nil
 }
 
-// coded is what the errors of buckets and of fetching back have in common.
-type coded interface {
-	error
-	Failure() (code string, class editorial.Class, message string)
-}
-
 func uploadFailure(err error) *editorial.Failure {
 	var be *blob.Error
 	if errors.As(err, &be) {
 		return editorial.NewFailure(be.Code, editorial.StageUpload, be.Class, "bucket", be.Message)
 	}
-	var ce coded
+	var ce *cdn.Error
 	if errors.As(err, &ce) {
-		code, class, message := ce.Failure()
-		return editorial.NewFailure(code, editorial.StageUpload, class, "cdn", message)
+		return editorial.NewFailure(ce.Code, editorial.StageUpload, ce.Class, "cdn", ce.Message)
 	}
 	return editorial.NewFailure("upload_failed", editorial.StageUpload, editorial.Transient, "worker", err.Error())
 }

@@ -1,0 +1,33 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/glad-labs/frontispiece/internal/config"
+	"github.com/glad-labs/frontispiece/internal/imagegen"
+	"github.com/glad-labs/frontispiece/internal/imagegen/card"
+	"github.com/glad-labs/frontispiece/internal/imagegen/importer"
+)
+
+// makers builds a generator of each scheme.
+var makers = map[string]func(config.Config, config.URL) (imagegen.Generator, error){
+	"card": func(config.Config, config.URL) (imagegen.Generator, error) { return card.New(), nil },
+}
+
+func (a *App) openGenerators(context.Context, Part) error {
+	var list []imagegen.Generator
+	for _, u := range a.cfg.Generators {
+		make, ok := makers[u.Scheme()]
+		if !ok {
+			return fmt.Errorf("GENERATORS %s: this version has no generator of that kind; use card:", u)
+		}
+		g, err := make(a.cfg, u)
+		if err != nil {
+			return fmt.Errorf("GENERATORS %s: %w", u, err)
+		}
+		list = append(list, g)
+	}
+	a.chain = imagegen.NewChain(importer.New(), list...)
+	return nil
+}
