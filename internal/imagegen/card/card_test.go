@@ -63,19 +63,19 @@ func TestGolden(t *testing.T) {
 		t.Skip("other processors may fuse multiplication and addition, and round differently")
 	}
 	want := map[string]string{
-		"horizon":  "f618bca347af35cc",
-		"tiles":    "0d3ad7d26dc35445",
-		"contours": "6f37781b586941c4",
-		"hills":    "a69711a816d226f1",
-		"scales":   "b32614e1e9017cd5",
-		"orbs":     "144746cb7cfeb8f0",
-		"weave":    "099188d8200c392e",
-		"rings":    "ed222f4e08e06f5c",
-		"sprigs":   "edadc0e71254bb51",
+		"horizon":  "6af5ce32262134f6",
+		"tiles":    "03520121d5fb84b4",
+		"contours": "8d3c6c612927bd95",
+		"hills":    "c3b426b27cbaad80",
+		"scales":   "97f15fb0664a53fb",
+		"orbs":     "1c303a5233fb9139",
+		"weave":    "e5cf6556015fbd6e",
+		"rings":    "402cbcbfad56a973",
+		"sprigs":   "eb3be717f1d980b4",
 	}
 	g, got := New(), map[string]string{}
 	for seed := range int64(len(families)) {
-		img, res := generate(t, g, imagegen.Request{Title: "A lighthouse at dawn", Prompt: "A lighthouse at dawn", Seed: seed, Width: 600, Height: 315})
+		img, res := generate(t, g, imagegen.Request{Title: "A lighthouse at dawn", Prompt: "A lighthouse at dawn", Seed: seed, Width: 400, Height: 256})
 		sum := sha256.Sum256(img.Pix)
 		got[res.Params["family"].(string)] = hex.EncodeToString(sum[:8])
 	}
@@ -113,8 +113,9 @@ func TestSize(t *testing.T) {
 		{512, 0, 512, 630},
 		{257, 301, 257, 301},
 	} {
-		img, _ := generate(t, New(), imagegen.Request{Title: "Size", Width: tt.w, Height: tt.h})
-		if got := img.Rect.Size(); got != image.Pt(tt.wantW, tt.wantH) {
+		c := New().compose(imagegen.Request{Title: "Size", Width: tt.w, Height: tt.h})
+		c.clear(c.pal.ground)
+		if got := c.img.Rect.Size(); got != image.Pt(tt.wantW, tt.wantH) {
 			t.Errorf("%dx%d asked: got %v, want %dx%d", tt.w, tt.h, got, tt.wantW, tt.wantH)
 		}
 	}
@@ -176,7 +177,7 @@ func TestPromptsReachEveryFamilyAndPalette(t *testing.T) {
 func TestNeverBlank(t *testing.T) {
 	t.Parallel()
 	g := New()
-	for seed := range int64(stride) {
+	for seed := int64(0); seed < stride; seed += 5 { // 5 meets every family and palette
 		c := g.compose(imagegen.Request{Title: "黎", Seed: seed, Width: 256, Height: 256})
 		c.paint()
 		lo, hi := 1.0, 0.0

@@ -56,7 +56,7 @@ func TestTitleStandsOutFromItsBackground(t *testing.T) {
 	g := New()
 	sizes := []image.Point{{440, 256}, {320, 320}, {256, 420}, {600, 256}}
 	titles := []string{"A lighthouse at dawn", long200, "Hi"}
-	for seed := range int64(72) {
+	for seed := range int64(63) {
 		size := sizes[seed%int64(len(sizes))]
 		c := g.compose(imagegen.Request{
 			Title: titles[seed%int64(len(titles))], Prompt: fmt.Sprintf("prompt %d", seed/9),
