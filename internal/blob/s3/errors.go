@@ -36,8 +36,10 @@ var verdicts = map[string]verdict{
 	"NoSuchBucket":          {blob.CodeNoSuchBucket, true, "there is no such bucket: create it or correct AWS_S3_BUCKET"},
 	"InvalidBucketName":     {blob.CodeNoSuchBucket, true, "AWS_S3_BUCKET is not a bucket's name"},
 	"PermanentRedirect":     {blob.CodeWrongRegion, true, "the bucket lies in another region: correct AWS_S3_REGION"},
-	"IllegalLocationConstraintException": {blob.CodeWrongRegion, true,
-		"the bucket lies in another region: correct AWS_S3_REGION"},
+	"IllegalLocationConstraintException": {
+		blob.CodeWrongRegion, true,
+		"the bucket lies in another region: correct AWS_S3_REGION",
+	},
 	"AuthorizationHeaderMalformed": {blob.CodeWrongRegion, true, "the store expects another region: correct AWS_S3_REGION"},
 	"RequestTimeTooSkewed":         {blob.CodeClockSkew, true, "this machine's clock is more than 15 minutes off: set it (NTP)"},
 	"NotImplemented":               {blob.CodeNotSupported, true, "the store does not support this form of put"},

@@ -121,6 +121,31 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestHeaderTimeoutAlone: nothing else would end this wait for an hour.
+func TestHeaderTimeoutAlone(t *testing.T) {
+	t.Parallel()
+	cfg := newStore(t, hangBeforeHeaders).config()
+	cfg.AttemptTimeout, cfg.Timeout = time.Hour, time.Hour
+	err := s3.New(cfg).Put(t.Context(), blobtest.NewObject(t, []byte("x")))
+	blobtest.WantError(t, err, blob.CodeTimeout, editorial.Transient)
+}
+
+// TestLongOutageKeepsItsName: the SDK's retry budget would be spent after fifty
+// of these and replace the store's answer.
+func TestLongOutageKeepsItsName(t *testing.T) {
+	t.Parallel()
+	b := s3.New(newStore(t, refuse(503, "SlowDown")).config())
+	var wg sync.WaitGroup
+	for range 120 {
+		wg.Go(func() {
+			if e := blob.AsError(b.Check(t.Context())); e == nil || e.Code != blob.CodeSlowDown {
+				t.Errorf("Check = %v, want %s", e, blob.CodeSlowDown)
+			}
+		})
+	}
+	wg.Wait()
+}
+
 func TestTooLargeIsTerminal(t *testing.T) {
 	t.Parallel()
 	for _, handle := range []http.HandlerFunc{refuse(400, "EntityTooLarge"), refuse(413, "")} {
