@@ -23,7 +23,9 @@ func luminanceOf(r, g, b uint8) float64 {
 	return 0.2126*linear[r] + 0.7152*linear[g] + 0.0722*linear[b]
 }
 
-// linear undoes sRGB's transfer curve for every byte.
+// linear undoes sRGB's transfer curve for every byte. math.Pow may differ in its
+// last bit between processors; that is harmless here, since luminances are only
+// compared with thresholds and never become a colour.
 var linear = func() (table [256]float64) {
 	for i := range table {
 		v := float64(i) / 255
