@@ -55,9 +55,7 @@ func TestPutsKeepNoPictureInMemory(t *testing.T) {
 		<-release
 		refuse(http.StatusOK, "")(w, r)
 	})
-	cfg := srv.config()
-	cfg.HeaderTimeout, cfg.AttemptTimeout, cfg.Timeout = 0, 0, 0
-	bucket := s3.New(cfg)
+	bucket := s3.New(srv.config())
 	o := blobtest.NewObject(t, make([]byte, size))
 	var before, during runtime.MemStats
 	runtime.GC()

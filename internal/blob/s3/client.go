@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -164,10 +163,6 @@ func newRetryer() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = maxAttempts
 		o.MaxBackoff = maxBackoff
-		// The SDK's budget runs dry after a hundred failures and then replaces
-		// the store's answer with an error of its own, which nobody could
-		// classify. Three tries and the queue's back-off are limit enough.
-		o.RateLimiter = ratelimit.None
 		// A try that ran into its timeout has used up what this layer may spend.
 		o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(neverTimeouts)}, o.Retryables...)
 	})

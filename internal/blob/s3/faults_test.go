@@ -43,7 +43,6 @@ func newStore(t testing.TB, handle http.HandlerFunc) *store {
 func (s *store) config() s3.Config {
 	return s3.Config{
 		Bucket: "pictures", Endpoint: s.URL, AccessKeyID: "id", SecretAccessKey: "secret",
-		HeaderTimeout: 200 * time.Millisecond, AttemptTimeout: time.Second, Timeout: 20 * time.Second,
 	}
 }
 
@@ -101,15 +100,13 @@ func TestFaults(t *testing.T) {
 		{"400 unheard of", refuse(400, "Mystery"), blob.CodeRefused, false, 1},
 		{"507", refuse(507, ""), blob.CodeFull, false, 1},
 		{"501 whatever we try", refuse(501, "NotImplemented"), blob.CodeNotSupported, true, 2},
-		{"hang before headers", hangBeforeHeaders, blob.CodeTimeout, false, 1},
-		{"hang in the body", hangInBody, blob.CodeTimeout, false, 1},
 		{"reset", reset, blob.CodeUnreachable, false, 3},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			srv := newStore(t, test.handle)
-			err := s3.New(srv.config()).Put(t.Context(), blobtest.NewObject(t, make([]byte, 12<<20)))
+			err := s3.New(srv.config()).Put(t.Context(), blobtest.NewObject(t, []byte("x")))
 			blobtest.WantError(t, err, test.code, editorial.Transient)
 			if e := blob.AsError(err); e.Config != test.config {
 				t.Errorf("configuration error = %v, want %v: %v", e.Config, test.config, e)
@@ -121,17 +118,36 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestHeaderTimeoutAlone: nothing else would end this wait for an hour.
-func TestHeaderTimeoutAlone(t *testing.T) {
+// TestHangs has one short wait at a time: nothing else would end it for an hour.
+func TestHangs(t *testing.T) {
 	t.Parallel()
-	cfg := newStore(t, hangBeforeHeaders).config()
-	cfg.AttemptTimeout, cfg.Timeout = time.Hour, time.Hour
-	err := s3.New(cfg).Put(t.Context(), blobtest.NewObject(t, []byte("x")))
-	blobtest.WantError(t, err, blob.CodeTimeout, editorial.Transient)
+	const short = 200 * time.Millisecond
+	tests := []struct {
+		name                     string
+		handle                   http.HandlerFunc
+		header, attempt, overall time.Duration
+	}{
+		{"before the headers", hangBeforeHeaders, short, time.Hour, time.Hour},
+		{"in the body", hangInBody, time.Hour, short, time.Hour},
+		{"whatever the tries may take", hangInBody, time.Hour, time.Hour, short},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			srv := newStore(t, test.handle)
+			cfg := srv.config()
+			cfg.HeaderTimeout, cfg.AttemptTimeout, cfg.Timeout = test.header, test.attempt, test.overall
+			err := s3.New(cfg).Put(t.Context(), blobtest.NewObject(t, make([]byte, 12<<20)))
+			blobtest.WantError(t, err, blob.CodeTimeout, editorial.Transient)
+			if got := srv.puts.Load(); got > 1 {
+				t.Errorf("%d puts: a try that used up its time was repeated", got)
+			}
+		})
+	}
 }
 
-// TestLongOutageKeepsItsName: the SDK's retry budget would be spent after fifty
-// of these and replace the store's answer.
+// TestLongOutageKeepsItsName: the SDK's retry budget is spent after fifty of
+// these, and the store's answer must still be told from the SDK's own.
 func TestLongOutageKeepsItsName(t *testing.T) {
 	t.Parallel()
 	b := s3.New(newStore(t, refuse(503, "SlowDown")).config())

@@ -5,10 +5,9 @@
 // s3:PutObject on generated/*; [Bucket.Delete], which only operators' commands
 // use, needs s3:DeleteObject as well. It deliberately neither lists nor reads.
 //
-// The trap is the SDK: it waits for ever for an answer unless told otherwise,
-// sends checksums in a form that many compatible stores refuse, and stops
-// retrying altogether after a hundred failures. Everything in client.go is
-// there for one of these.
+// The trap is the SDK: it waits for ever for an answer unless told otherwise, and
+// it sends checksums in a form that many compatible stores refuse. Most of
+// client.go is there for one of these.
 package s3
 
 import (
