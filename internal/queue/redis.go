@@ -11,6 +11,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // The limits of one Redis call. Without ContextTimeoutEnabled a half-open
@@ -20,6 +21,10 @@ const (
 	callTimeout = 2 * time.Second
 	redisTries  = 1
 )
+
+// noMaintenance: managed clouds' hand-over notices, which plain servers refuse
+// at every new connection.
+var noMaintenance = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 
 // connect returns a client for a URL and what to close after it.
 func connect(rawURL string) (client redis.UniversalClient, closeAfter func(), err error) {
@@ -42,6 +47,7 @@ func connect(rawURL string) (client redis.UniversalClient, closeAfter func(), er
 			return nil, nil, errors.New("not a Redis URL; expected redis://user:password@host:6379/0")
 		}
 		opt.ContextTimeoutEnabled = true
+		opt.MaintNotificationsConfig = noMaintenance
 		opt.DialTimeout, opt.ReadTimeout, opt.WriteTimeout, opt.MaxRetries = dialTimeout, callTimeout, callTimeout, redisTries
 		client = redis.NewClient(opt)
 	}
@@ -61,6 +67,8 @@ func embedded() (redis.UniversalClient, func(), error) {
 		Dialer:                func(context.Context, string, string) (net.Conn, error) { return mini.Dial() },
 		ContextTimeoutEnabled: true,
 		DisableIdentity:       true,
+		// It would look the address up in the DNS.
+		MaintNotificationsConfig: noMaintenance,
 	})
 	return client, mini.Close, nil
 }
