@@ -111,7 +111,8 @@ func BenchmarkRendition(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		copies, err := Renditions(newPixels(m, header{orientation: upright}), []int{1024}, generated)
+		p := &Pixels{NRGBA: toNRGBA(m, isOpaque(m)), opaque: true}
+		copies, err := Renditions(p, []int{1024}, generated)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -150,7 +151,7 @@ func BenchmarkStages(b *testing.B) {
 		"shrink":      func() { shrink(f.Pixels.NRGBA, sampleSide, sampleSide) },
 		"resize":      func() { f.Pixels.resize(640, 640) },
 		"placeholder": func() { Placeholder(f.Pixels) },
-		"encode":      func() { _, _ = encodeRendition(&Pixels{NRGBA: f.Pixels.NRGBA, opaque: true}) },
+		"encode":      func() { _, _ = encodeRendition(f.Pixels) },
 	}
 	for name, stage := range stages {
 		b.Run(name, func(b *testing.B) { reportCPU(b, syscall.RUSAGE_SELF, stage) })

@@ -131,11 +131,13 @@ func TestFinishKeepsColour(t *testing.T) {
 		parts = append(parts, appendJPEGSegment(nil, jpegAPP2, iccID+string([]byte{byte(i + 1), 3}), part))
 	}
 	parts[0], parts[2] = parts[2], parts[0] // order is by number, not by place
+	parts = append(parts, segment(jpegAPP2, "MPF\x00 some other use of the same marker"))
+	tail := append(bytes.Clone(large), secret...) // behind the profile's own end
 	tests := map[string]func(testing.TB) []byte{
 		"PNG":  func(tb testing.TB) []byte { return afterIHDR(pngOf(tb, m), iccp(tb, large)) },
 		"JPEG": func(tb testing.TB) []byte { return afterSOI(jpegOf(tb, m), parts...) },
 		"WebP": func(tb testing.TB) []byte {
-			return riff(vp8x(vp8xICC, 60, 40), appendWebPChunk(nil, "ICCP", large), webpChunks(tb, webpOf(tb, m)))
+			return riff(vp8x(vp8xICC, 60, 40), appendWebPChunk(nil, "ICCP", tail), webpChunks(tb, webpOf(tb, m)))
 		},
 	}
 	for name, file := range tests {
@@ -294,6 +296,24 @@ func TestFinishLongProvenance(t *testing.T) {
 	if diff := difference(t, decodePixels(t, b), decodePixels(t, got.Bytes)); diff != 0 {
 		t.Errorf("pixels changed by %v", diff)
 	}
+	if grown := len(got.Bytes) - len(b); grown > 1<<16 {
+		t.Errorf("the file grew by %d bytes, more than a segment can hold", grown)
+	}
+	if !bytes.Contains(got.Bytes, []byte(xmpEnd)) {
+		t.Errorf("the packet has no end")
+	}
+}
+
+// TestFinishDropsThumbnail: JFIF states the thumbnail's size in the very bytes
+// that have to stay.
+func TestFinishDropsThumbnail(t *testing.T) {
+	t.Parallel()
+	b := afterSOI(jpegOf(t, photo(32, 32)), segment(jpegAPP0, "JFIF\x00\x01\x02\x01\x00\x48\x00\x48\x01\x01abc"))
+	got := finish(t, b, Provenance{}).Bytes
+	want := "\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x02\x01\x00\x48\x00\x48\x00\x00\xff"
+	if !bytes.HasPrefix(got, []byte(want)) {
+		t.Errorf("file begins %q, want %q", got[:len(want)], want)
+	}
 }
 
 func TestPacketGolden(t *testing.T) {
@@ -309,5 +329,24 @@ func TestPacketGolden(t *testing.T) {
 	}
 	if got := (Provenance{}).packet(); got != nil {
 		t.Errorf("packet of nothing = %q, want nil", got)
+	}
+}
+
+// TestEntropyBytes: the end of a scan is a marker, and not every 0xff is one.
+func TestEntropyBytes(t *testing.T) {
+	t.Parallel()
+	for data, want := range map[string]int{
+		"":                            0,
+		"abc":                         3,
+		"abc\xff":                     4,
+		"abc\xff\xd9":                 3,
+		"a\xff\x00bc\xff\xc4":         5,
+		"a\xff\xd0b\xff\xd7c\xff\xda": 7,
+		"a\xff\xff\xd0b\xff\xd9":      5,
+		"a\xff\xff":                   3,
+	} {
+		if got := entropyBytes([]byte(data)); got != want {
+			t.Errorf("entropyBytes(%q) = %d, want %d", data, got, want)
+		}
 	}
 }

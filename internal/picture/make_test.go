@@ -235,7 +235,7 @@ func decodePixels(tb testing.TB, b []byte) *image.NRGBA {
 	if err != nil {
 		tb.Fatalf("decode: %v", err)
 	}
-	return toNRGBA(img)
+	return toNRGBA(img, isOpaque(img))
 }
 
 // difference is the mean distance of two pictures' bytes.

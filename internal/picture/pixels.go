@@ -17,25 +17,29 @@ const (
 // of the package reads. An opaque RGBA picture is adopted as it is: without
 // transparency the two forms are the same bytes.
 func newPixels(img image.Image, h header) *Pixels {
-	m := h.orientation.turn(toNRGBA(img))
-	p := &Pixels{NRGBA: m, opaque: m.Opaque(), sample: shrink(m, sampleSide, sampleSide)}
-	switch img.(type) {
-	case *image.CMYK, *image.Gray, *image.Gray16:
-		// Converted to RGB: a profile of the old values no longer holds.
-	default:
-		if isRGBProfile(h.profile) {
-			p.profile = h.profile
-		}
+	opaque := isOpaque(img)
+	m := h.orientation.turn(toNRGBA(img, opaque))
+	p := &Pixels{NRGBA: m, opaque: opaque, sample: shrink(m, sampleSide, sampleSide)}
+	// A profile of ink or of grey no longer holds: the values are RGB now.
+	if isRGBProfile(h.profile) {
+		p.profile = h.profile
 	}
 	return p
 }
 
-func toNRGBA(img image.Image) *image.NRGBA {
+// isOpaque asks the decoder's own type: most of them know without looking at
+// every pixel.
+func isOpaque(img image.Image) bool {
+	m, ok := img.(interface{ Opaque() bool })
+	return ok && m.Opaque()
+}
+
+func toNRGBA(img image.Image, opaque bool) *image.NRGBA {
 	switch m := img.(type) {
 	case *image.NRGBA:
 		return m
 	case *image.RGBA:
-		if m.Opaque() {
+		if opaque {
 			return &image.NRGBA{Pix: m.Pix, Stride: m.Stride, Rect: m.Rect}
 		}
 	case *image.YCbCr, *image.CMYK:
@@ -50,7 +54,7 @@ func toNRGBA(img image.Image) *image.NRGBA {
 	case *image.NRGBA64:
 		return mapPixels(img, func(i int, to []byte) { high(to, m.Pix[i:i+8]) }, m.Stride, 8)
 	case *image.RGBA64:
-		if m.Opaque() {
+		if opaque {
 			return mapPixels(img, func(i int, to []byte) { high(to, m.Pix[i:i+8]) }, m.Stride, 8)
 		}
 	case *image.Paletted:
