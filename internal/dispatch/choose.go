@@ -27,6 +27,9 @@ func (d *Dispatch) Choose(ctx context.Context, draftID, imageID, caller string) 
 			return editorial.Conflictf("picture_"+string(img.State), "only a stored picture can be chosen; this one is %s", img.State)
 		}
 		state.ChosenImageID, state.HandPicked = img.ID, true
+		// A draft that nobody asked a picture for enters its first round with
+		// the one that was picked: an approval is always of a round.
+		state.Round = max(state.Round, 1)
 		if err := showPicture(ctx, tx, draftID, img); err != nil {
 			return err
 		}
