@@ -47,10 +47,9 @@ var (
 
 // App is a program that is open and not yet running.
 type App struct {
-	cfg     config.Config
-	log     *slog.Logger
-	version string
-	pace    pace
+	cfg  config.Config
+	log  *slog.Logger
+	pace pace
 
 	store    *store.Store
 	queue    *queue.Queue
@@ -76,8 +75,8 @@ const (
 
 // Open opens everything that a process of a part needs. What it opened before
 // an error is closed again.
-func Open(ctx context.Context, part Part, cfg config.Config, log *slog.Logger, version string) (a *App, err error) {
-	a = &App{cfg: cfg, log: log, version: version, pace: productionPace}
+func Open(ctx context.Context, part Part, cfg config.Config, log *slog.Logger) (a *App, err error) {
+	a = &App{cfg: cfg, log: log, pace: productionPace}
 	if cfg.Embedded() {
 		a.pace = embeddedPace
 	}

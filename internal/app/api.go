@@ -1,0 +1,115 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/glad-labs/frontispiece/internal/auth"
+	"github.com/glad-labs/frontispiece/internal/cdn"
+	"github.com/glad-labs/frontispiece/internal/events"
+	"github.com/glad-labs/frontispiece/internal/imagegen"
+	"github.com/glad-labs/frontispiece/internal/siteapi"
+	"github.com/glad-labs/frontispiece/internal/v1"
+)
+
+// RunAPI answers requests until ctx ends, and then drains.
+func (a *App) RunAPI(ctx context.Context, stdout io.Writer) error {
+	listener, err := listen(ctx, a.cfg.ListenAddr)
+	if err != nil {
+		return err
+	}
+	// The hub outlives ctx: requests that drain still wait for their pictures.
+	alive, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var loops errgroup.Group
+	loops.Go(func() error { return a.hub.Run(alive) })
+	a.banner(stdout, listener.Addr())
+	err = a.serve(ctx, listener, a.handler(ctx))
+	stop()
+	_ = loops.Wait() // the hub returns no error
+	return err
+}
+
+// handler is every route of the program. drain ends when the server drains:
+// whoever waits for a picture then gets the answer so far.
+func (a *App) handler(drain context.Context) http.Handler {
+	mux := http.NewServeMux()
+	callers := a.authenticator()
+	waiter := events.NewWaiter(a.hub, a.store)
+
+	site := siteapi.New(siteapi.Deps{
+		Dispatch: a.dispatch, Store: a.store, Waiter: waiter, Links: a.cdn, Inspector: &inspector{app: a},
+		Auth: callers, Log: a.log, SyncWait: a.cfg.SyncWait, Drain: drain, Version: Version(),
+	})
+	site.Register(mux)
+	jobs := v1.New(drain, v1.Config{
+		Dispatch: a.dispatch, Store: a.store, Wait: waiter, Watch: a.watch, Auth: callers,
+		Generators: a.generatorList(), Log: a.log, Version: Version(), CursorKey: a.cursorKey(),
+	})
+	for _, path := range []string{"/v1/", "/openapi.json", "/docs"} {
+		mux.Handle(path, jobs)
+	}
+	mux.Handle("GET "+cdn.LocalPrefix, a.images)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /readyz", a.ready)
+	mux.Handle("/api/", site.NotFound())
+	return a.around(mux)
+}
+
+// authenticator recognises callers: by the site's tokens where a secret is
+// configured, else everybody on this machine and nobody else.
+func (a *App) authenticator() auth.Authenticator {
+	if !a.cfg.AuthConfigured() {
+		return auth.Authenticator{auth.Loopback(a.cfg.AllowedOrigins...)}
+	}
+	return auth.Authenticator{auth.JWT(auth.JWTConfig{
+		Secret: a.cfg.JWTSecretKey.Reveal(), Editors: a.cfg.Editors, Operators: a.cfg.Operators,
+	})}
+}
+
+// cursorKey is shared by every process with the same secret; without one there
+// is one process, and its cursors end with it.
+func (a *App) cursorKey() []byte {
+	if !a.cfg.AuthConfigured() {
+		return nil
+	}
+	sum := sha256.Sum256([]byte("list cursors\x00" + a.cfg.JWTSecretKey.Reveal()))
+	return sum[:]
+}
+
+func (a *App) watch(jobID string) (<-chan struct{}, func()) {
+	w := a.hub.Watch(jobID)
+	return w.C(), w.Close
+}
+
+func (a *App) generatorList() []v1.Generator {
+	var list []v1.Generator
+	for _, g := range a.chain.Generators() {
+		kind := "generated"
+		if imagegen.IsStock(g) {
+			kind = "stock"
+		}
+		list = append(list, v1.Generator{Name: g.Name(), Kind: kind})
+	}
+	return list
+}
+
+// listen opens the address, and says which variable to change when it cannot.
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("LISTEN_ADDR %s is in use by another program; stop it, or set LISTEN_ADDR (or PORT) to a free one", addr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("LISTEN_ADDR %s cannot be listened on: %w", addr, err)
+	}
+	return l, nil
+}

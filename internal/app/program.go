@@ -1,0 +1,54 @@
+package app
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/glad-labs/frontispiece/internal/config"
+)
+
+// Usage answers -h and --version, and refuses any other argument: the
+// configuration is the environment. done means that there is nothing to run.
+func Usage(args []string, stdout io.Writer) (done bool, err error) {
+	if len(args) == 0 {
+		return false, nil
+	}
+	switch args[0] {
+	case "-h", "-help", "--help", "help":
+		_, err = io.WriteString(stdout, config.Reference())
+	case "-version", "--version", "version":
+		_, err = fmt.Fprintln(stdout, Version())
+	default:
+		err = fmt.Errorf("unknown argument %q: everything is set by environment variables; -h lists them", args[0])
+	}
+	return true, err
+}
+
+// Version is the program's version as the build recorded it: a release's tag,
+// else the commit.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return "dev-" + s.Value[:12]
+		}
+	}
+	return "dev"
+}
+
+// Logger is the program's log, as configured.
+func Logger(cfg config.Config, w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
