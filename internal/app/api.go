@@ -54,7 +54,7 @@ func (a *App) handler(drain context.Context) http.Handler {
 		Dispatch: a.dispatch, Store: a.store, Wait: waiter, Watch: a.watch, Auth: callers,
 		Generators: a.generatorList(), Log: a.log, Version: Version(), CursorKey: a.cursorKey(),
 	})
-	for _, path := range []string{"/v1/", "/openapi.json", "/docs"} {
+	for _, path := range []string{"/v1/", "/openapi.json", "/docs", "/docs/"} {
 		mux.Handle(path, jobs)
 	}
 	mux.Handle("GET "+cdn.LocalPrefix, a.images)

@@ -22,6 +22,9 @@ import (
 // its renditions, fetches each back through its public URL, and only then says
 // that it is stored.
 func (w *Worker) Upload(ctx context.Context, p tasks.Payload) error {
+	if why := w.breaker.open(); why != nil {
+		return &queue.RetryAfter{Delay: probeEvery, Reason: why.Error()}
+	}
 	img, job, err := w.UploadRows.ClaimUpload(ctx, p.ID)
 	if err != nil {
 		return w.stop(ctx, editorial.Image{ID: p.ID}, err)
@@ -180,6 +183,10 @@ func (u *upload) putOne(ctx context.Context, o object) error {
 // of UploadFor makes the upload fail.
 func (u *upload) failed(ctx context.Context, err error) error {
 	f := uploadFailure(err)
+	var be *blob.Error
+	if errors.As(err, &be) && be.Config {
+		u.breaker.trip(f)
+	}
 	var pe *picture.Error
 	switch {
 	case claimLost(ctx):

@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/glad-labs/frontispiece/internal/blob"
@@ -97,6 +98,7 @@ type Config struct {
 type Worker struct {
 	Config
 	keeper   *keeper
+	breaker  *breaker
 	decoders chan struct{}
 }
 
@@ -105,6 +107,7 @@ func New(c Config) *Worker {
 	return &Worker{
 		Config:   c,
 		keeper:   newKeeper(c.Claims, c.Lease, c.Log),
+		breaker:  &breaker{check: c.Bucket.Check, log: c.Log},
 		decoders: make(chan struct{}, max(1, c.Decoders)),
 	}
 }
@@ -112,8 +115,14 @@ func New(c Config) *Worker {
 // Run keeps the claims under way alive until ctx ends. Hurry, when it has an
 // element, has the claims looked at once: something was canceled.
 func (w *Worker) Run(ctx context.Context, hurry <-chan struct{}) error {
+	var probes sync.WaitGroup
+	probes.Go(func() { w.breaker.run(ctx) })
+	defer probes.Wait()
 	return w.keeper.run(ctx, hurry)
 }
+
+// UploadsPaused returns why uploads are paused, nil when they are not.
+func (w *Worker) UploadsPaused() *editorial.Failure { return w.breaker.open() }
 
 // decoding runs fn with one of the few places for work on decoded pixels,
 // which is bounded by cores and memory whatever the number of uploads is.
