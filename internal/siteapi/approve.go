@@ -78,6 +78,8 @@ type approvalResponse struct {
 	Status            string  `json:"status"` // the draft's, which says whether it is published yet
 	JobID             string  `json:"job_id,omitempty"`
 	PollURL           string  `json:"poll_url,omitempty"`
+	// Picture says how the picture is coming along that the post waits for.
+	Picture *picture `json:"picture"`
 }
 
 func (a *API) approveContentTask(w http.ResponseWriter, r *http.Request) error {
@@ -106,6 +108,7 @@ func (a *API) approveContentTask(w http.ResponseWriter, r *http.Request) error {
 type decided struct {
 	dispatch.Outcome
 	postID, slug string
+	picture      *picture
 }
 
 // decide sets the picture that the decision names, if it does, and decides.
@@ -120,20 +123,28 @@ func (a *API) decide(ctx context.Context, d dispatch.Decision, pictureURL string
 		return decided{}, err
 	}
 	after := decided{Outcome: o}
+	if after.picture, err = a.pictureOf(ctx, &o.Draft); err != nil {
+		return decided{}, err
+	}
 	if o.Post != nil {
 		after.postID, after.slug = o.Post.ID, o.Post.Slug
 		return after, nil
 	}
-	// Published by the site itself, before us: its row knows the post.
-	if after.postID, after.slug = publishedAs(&o.Draft); after.postID == "" || after.slug != "" {
-		return after, nil
-	}
-	post, err := a.Store.Post(ctx, after.postID)
-	if errors.Is(err, store.ErrNotFound) {
-		return after, nil
-	}
-	after.slug = post.Slug
+	after.postID, after.slug, err = a.sitesOwnPost(ctx, &o.Draft)
 	return after, err
+}
+
+// sitesOwnPost is the post of a draft that the site published before us: its
+// row knows the id, and not always the slug.
+func (a *API) sitesOwnPost(ctx context.Context, d *editorial.Draft) (postID, slug string, err error) {
+	if postID, slug = publishedAs(d); postID == "" || slug != "" {
+		return postID, slug, nil
+	}
+	post, err := a.Store.Post(ctx, postID)
+	if errors.Is(err, store.ErrNotFound) {
+		return postID, "", nil
+	}
+	return postID, post.Slug, err
 }
 
 // takePicture carries out a picture's URL that came with an approval. The front
@@ -174,6 +185,7 @@ func (d *decided) response() approvalResponse {
 	answer := approvalResponse{
 		TaskID: d.Draft.ID, ApprovalStatus: "approved", StrapiPostID: orNull(d.postID), PublishedURL: postURL(d.slug),
 		ApprovalTimestamp: isoTime(d.DecidedAt), ReviewerID: d.Reviewer, Status: string(d.Draft.Status), Message: d.message(),
+		Picture: d.picture,
 	}
 	if d.Draft.Status != editorial.DraftPublished && d.Draft.Status != editorial.DraftApproved {
 		answer.ApprovalStatus = "rejected"
@@ -190,6 +202,10 @@ func (d *decided) message() string {
 	case editorial.DraftPublished:
 		return "✅ Task approved by " + d.Reviewer
 	case editorial.DraftApproved:
+		if d.picture != nil && d.picture.Error != nil {
+			return "✅ Task approved by " + d.Reviewer + ", but its picture failed (" + d.picture.Error.Message +
+				"): ask for another one and it is published"
+		}
 		return "✅ Task approved by " + d.Reviewer + "; it is published as soon as its picture is ready"
 	default:
 		feedback := d.Draft.Text("human_feedback")

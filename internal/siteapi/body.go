@@ -121,11 +121,11 @@ func refuseBrokenText(raw []byte) error {
 	_ = json.Unmarshal(raw, &members) // what is no object has no members to name
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if !utf8.Valid(members[name]) {
-			return editorial.Invalidf(name, "must be valid UTF-8")
+			return editorial.Invalidf(firstOf(name, "body"), "must be valid UTF-8")
 		}
 		var v any
 		if json.Unmarshal(members[name], &v) == nil && hasNUL(v) {
-			return editorial.Invalidf(name, "must not contain NUL characters")
+			return editorial.Invalidf(firstOf(name, "body"), "must not contain NUL characters")
 		}
 		if strings.ContainsRune(name, 0) {
 			return editorial.Invalidf("body", "must not contain NUL characters in a member's name")

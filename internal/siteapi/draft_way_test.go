@@ -9,6 +9,7 @@ import (
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/store"
+	"github.com/glad-labs/frontispiece/internal/store/storetest"
 )
 
 // The whole way of a draft, each answer pinned: created with finished content,
@@ -287,4 +288,58 @@ func TestATitleOfAnyCharactersGetsASlug(t *testing.T) {
 		seen[url] = true
 		b.as("", "GET", "/api"+url, "").want(http.StatusOK)
 	}
+}
+
+func TestAPostWhoseSlugIsSearch(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.as("", "GET", "/api/posts/search", "").want(http.StatusNotFound)
+	id := b.newDraft("Search")
+	b.post("/api/tasks/"+id+"/generate-image", `{}`).want(http.StatusOK)
+	b.post("/api/content/tasks/"+id+"/approve", approval).want(http.StatusOK)
+	if m := b.as("", "GET", "/api/posts/search", "").want(http.StatusOK)["data"].(map[string]any); m["title"] != "Search" {
+		t.Errorf("served %v", m["title"])
+	}
+}
+
+func TestAnApprovalSaysThatThePictureFailed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.newDraft("Without a picture")
+	b.worker.refuses = true
+	b.post("/api/media/generate-image", `{"prompt":"A boat","task_id":"`+id+`"}`).want(http.StatusOK)
+	b.worker.busy = true
+	first := b.post("/api/content/tasks/"+id+"/approve", approval).want(http.StatusOK)
+	b.worker.work(first["job_id"].(string)) // the round that the approval began fails as well
+	m := b.post("/api/content/tasks/"+id+"/approve", approval).want(http.StatusOK)
+	if message := m["message"].(string); m["status"] != "approved" || !strings.Contains(message, "refuses this prompt") {
+		t.Errorf("answer = %v", m)
+	}
+	// Another picture, and it is out.
+	b.worker.refuses, b.worker.busy = false, false
+	b.post("/api/tasks/"+id+"/generate-image", `{"source":"sdxl"}`).want(http.StatusOK)
+	b.as("", "GET", "/api/posts/without-a-picture", "").want(http.StatusOK)
+}
+
+// The oldest version of the site's table has none of the newer columns.
+func TestADatabaseWithoutTheNewerColumns(t *testing.T) {
+	t.Parallel()
+	s := storetest.SQLite(t)
+	for _, column := range []string{
+		"title", "result", "seo_title", "seo_description", "seo_keywords", "category", "primary_keyword", "target_audience",
+		"stage", "percentage", "message", "published_at", "started_at", "id", "agent_id",
+	} {
+		if _, err := s.DB().ExecContext(t.Context(), "ALTER TABLE content_tasks DROP COLUMN "+column); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Detect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, s)
+	id := b.newDraft("Why lighthouses matter")
+	b.post("/api/media/generate-image", `{"prompt":"A lighthouse","task_id":"`+id+`"}`).want(http.StatusOK)
+	b.get("/api/tasks/"+id).golden(t, "task_oldest_database")
+	b.post("/api/content/tasks/"+id+"/approve", approval).golden(t, "approve")
+	b.as("", "GET", "/api/posts/why-lighthouses-matter", "").golden(t, "post")
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -54,7 +53,7 @@ func newBench(t testing.TB, s *store.Store, change ...func(*siteapi.Deps)) *benc
 	log := slog.New(slog.NewTextHandler(b.log, nil))
 	b.dispatch = dispatch.New(dispatch.Config{
 		Store: s, Ringer: silentQueue{}, Notifier: nobody{}, Capabilities: b.can, Links: ownLinks{},
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log: slog.New(slog.DiscardHandler),
 	})
 	b.worker = &worker{b: b}
 	clock := &stepClock{at: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}

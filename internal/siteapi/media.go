@@ -150,7 +150,7 @@ func asError(err error) *editorial.Error {
 func (a *API) wait(r *http.Request, jobID string) (editorial.Job, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), a.SyncWait)
 	defer cancel()
-	defer context.AfterFunc(a.Drain, cancel)()
+	defer context.AfterFunc(a.Drain, cancel)() //nolint:contextcheck // Drain is the server's, on purpose
 	return a.Waiter.WaitJob(ctx, jobID)
 }
 

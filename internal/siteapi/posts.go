@@ -51,8 +51,14 @@ func (a *API) listPosts(w http.ResponseWriter, r *http.Request) error {
 // maxQuery bounds what is looked for in every post.
 const maxQuery = 200
 
+// searchPosts is also where a post of the slug "search" lives: without q it is
+// that post that is meant.
 func (a *API) searchPosts(w http.ResponseWriter, r *http.Request) error {
 	q := queryOf(r)
+	if q.err == nil && !q.values.Has("q") {
+		r.SetPathValue("slug", "search")
+		return a.getPost(w, r)
+	}
 	f := store.PostFilter{PublishedOnly: true, Query: q.text("q", maxQuery)}
 	if q.err == nil && f.Query == "" {
 		q.fail(editorial.Invalidf("q", "must not be empty"))

@@ -111,11 +111,8 @@ func (a *API) decideTask(w http.ResponseWriter, r *http.Request, approved func(t
 	}
 	answer := taskDecided{
 		task: taskOf(d.Draft), StrapiPostID: orNull(d.postID), ApprovalTimestamp: isoTime(d.DecidedAt),
-		ReviewerID: d.Reviewer, Message: d.message(),
+		ReviewerID: d.Reviewer, Message: d.message(), Picture: d.picture,
 	}
 	answer.PostID, answer.PostSlug, answer.PublishedURL = orNull(d.postID), orNull(d.slug), postURL(d.slug)
-	if answer.Picture, err = a.pictureOf(r.Context(), &d.Draft); err != nil {
-		return err
-	}
 	return ok(w, answer)
 }
