@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"syscall"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/glad-labs/frontispiece/internal/auth"
 	"github.com/glad-labs/frontispiece/internal/cdn"
 	"github.com/glad-labs/frontispiece/internal/events"
@@ -26,16 +24,8 @@ func (a *App) RunAPI(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// The hub outlives ctx: requests that drain still wait for their pictures.
-	alive, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	var loops errgroup.Group
-	loops.Go(func() error { return a.hub.Run(alive) })
 	a.banner(stdout, listener.Addr())
-	err = a.serve(ctx, listener, a.handler(ctx))
-	stop()
-	_ = loops.Wait() // the hub returns no error
-	return err
+	return a.serve(ctx, listener, a.handler(ctx))
 }
 
 // handler is every route of the program. drain ends when the server drains:

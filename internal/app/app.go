@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/glad-labs/frontispiece/internal/blob"
@@ -157,7 +158,7 @@ func (a *App) openStore(ctx context.Context, _ Part) error {
 	return nil
 }
 
-func (a *App) openQueue(context.Context, Part) error {
+func (a *App) openQueue(ctx context.Context, _ Part) error {
 	q, err := queue.Open(a.cfg.RedisURL.Reveal(), map[string]time.Duration{
 		tasks.TypeGenerate: a.cfg.GenerateTaskTimeout(),
 		tasks.TypeUpload:   a.cfg.UploadTaskTimeout(),
@@ -166,8 +167,13 @@ func (a *App) openQueue(context.Context, Part) error {
 		return fmt.Errorf("REDIS_URL %s: %w", a.cfg.RedisURL, err)
 	}
 	a.queue = q
-	a.hub = events.NewHub(q.Redis(), a.log)
 	a.onClose(q.Close)
+	a.hub = events.NewHub(q.Redis(), a.log)
+	// Heard until the very end: requests that drain still wait for pictures.
+	hearing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var hub sync.WaitGroup
+	hub.Go(func() { a.hub.Run(hearing) })
+	a.onClose(func() error { stop(); hub.Wait(); return nil })
 	return nil
 }
 

@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/glad-labs/frontispiece/internal/queue"
 	"github.com/glad-labs/frontispiece/internal/store"
 	"github.com/glad-labs/frontispiece/internal/worker"
 	"github.com/glad-labs/frontispiece/tasks"
@@ -23,11 +21,6 @@ const sweepEvery = time.Hour
 // RunWorker handles tasks until ctx ends, and then drains: tasks under way have
 // the configured grace to finish, and go back to the queue after it.
 func (a *App) RunWorker(ctx context.Context) error {
-	// What keeps tasks alive outlives ctx by the drain.
-	alive, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	loops, alive := errgroup.WithContext(alive)
-
 	if err := a.announce(ctx); err != nil {
 		return err
 	}
@@ -35,30 +28,19 @@ func (a *App) RunWorker(ctx context.Context) error {
 	// first tick.
 	a.reconcile(ctx)
 
+	// What keeps tasks alive outlives ctx by the drain.
+	alive, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var loops sync.WaitGroup
+	defer loops.Wait()
+	defer stop()
 	w := a.newWorker()
-	watcher := a.hub.Watch("image.canceled")
-	defer watcher.Close()
-	loops.Go(func() error { return w.Run(alive, watcher.C()) })
-	loops.Go(func() error { return every(alive, beat, func() { a.tryAnnounce(alive) }) })
-	loops.Go(func() error { return every(alive, a.pace.reconcile, func() { a.reconcile(alive) }) })
-	loops.Go(func() error { return every(alive, sweepEvery, func() { a.sweep(alive) }) })
-
-	servers, err := a.startServers(w)
-	if err != nil {
-		stop()
-		return err
-	}
-	select {
-	case <-ctx.Done():
-	case <-alive.Done():
-	}
-	drain := new(errgroup.Group)
-	for _, s := range servers {
-		drain.Go(func() error { s.Shutdown(); return nil })
-	}
-	_ = drain.Wait() // none of them returns an error
-	stop()
-	return loops.Wait()
+	canceled := a.hub.Watch("image.canceled")
+	defer canceled.Close()
+	loops.Go(func() { w.Run(alive, canceled.C()) })
+	loops.Go(func() { every(alive, beat, func() { a.tryAnnounce(alive) }) })
+	loops.Go(func() { every(alive, a.pace.reconcile, func() { a.reconcile(alive) }) })
+	loops.Go(func() { every(alive, sweepEvery, func() { a.sweep(alive) }) })
+	return a.runServers(ctx, w)
 }
 
 func (a *App) newWorker() *worker.Worker {
@@ -69,51 +51,6 @@ func (a *App) newWorker() *worker.Worker {
 		UploadTimeout: a.cfg.UploadTimeout, UploadFor: a.cfg.UploadFor, MaxWait: a.pace.maxWait,
 		Renditions: a.cfg.Renditions, Decoders: decoders(),
 	})
-}
-
-// startServers starts one server a class of work, so that neither a slow GPU
-// nor a hung bucket takes the other's slots.
-func (a *App) startServers(w *worker.Worker) ([]*queue.Server, error) {
-	configs := []queue.ServerConfig{
-		{
-			Queues: map[string]int{tasks.QueueGenerate: 2, tasks.QueueBackfill: 1}, Strict: true,
-			Concurrency: a.cfg.GenerateConcurrency,
-			Handlers:    map[string]queue.HandlerFunc{tasks.TypeGenerate: a.whileRoom(w.Generate)},
-		},
-		{
-			Queues:      map[string]int{tasks.UploadQueue(a.spool.ID()): 1},
-			Concurrency: a.cfg.UploadConcurrency,
-			Handlers:    map[string]queue.HandlerFunc{tasks.TypeUpload: w.Upload},
-		},
-	}
-	var servers []*queue.Server
-	for _, c := range configs {
-		c.Grace, c.Log = a.cfg.ShutdownGrace, a.log
-		s, err := a.queue.Start(c)
-		if err != nil {
-			for _, s := range servers {
-				s.Shutdown()
-			}
-			return nil, err
-		}
-		servers = append(servers, s)
-	}
-	return servers, nil
-}
-
-// waitForRoom is how long a task waits when the spool is at its quota.
-const waitForRoom = 10 * time.Second
-
-// whileRoom lets a task generate only while the spool has room: what is
-// generated without a place to put it is paid for twice.
-func (a *App) whileRoom(next queue.HandlerFunc) queue.HandlerFunc {
-	return func(ctx context.Context, p tasks.Payload) error {
-		if a.spool.Full() {
-			a.log.WarnContext(ctx, "the spool is at its quota; generating waits for uploads to make room (SPOOL_QUOTA)", "image", p.ID)
-			return &queue.RetryAfter{Delay: waitForRoom, Reason: "the spool is at its quota (SPOOL_QUOTA)"}
-		}
-		return next(ctx, p)
-	}
 }
 
 // announce says that this worker's spool and queues are there.
@@ -178,13 +115,13 @@ func (a *App) sweep(ctx context.Context) {
 }
 
 // every calls fn after each interval until ctx ends.
-func every(ctx context.Context, interval time.Duration, fn func()) error {
+func every(ctx context.Context, interval time.Duration, fn func()) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-ticker.C:
 			fn()
 		}

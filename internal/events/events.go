@@ -60,17 +60,17 @@ func (h *Hub) Notify(ctx context.Context, notes ...dispatch.Note) {
 
 // Run hears until ctx ends. go-redis subscribes again by itself after a lost
 // connection; what was said meanwhile is lost, which waiters allow for.
-func (h *Hub) Run(ctx context.Context) error {
+func (h *Hub) Run(ctx context.Context) {
 	sub := h.redis.Subscribe(ctx, channel)
 	defer sub.Close()
 	messages := sub.Channel(redis.WithChannelSize(1024))
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case m, ok := <-messages:
 			if !ok {
-				return nil
+				return
 			}
 			var notes []dispatch.Note
 			if json.Unmarshal([]byte(m.Payload), &notes) == nil {

@@ -49,13 +49,13 @@ func (k *keeper) hold(ctx context.Context, token string) (context.Context, func(
 }
 
 // run extends four times a lease, so that three lost heartbeats cost nothing.
-func (k *keeper) run(ctx context.Context, hurry <-chan struct{}) error {
+func (k *keeper) run(ctx context.Context, hurry <-chan struct{}) {
 	ticker := time.NewTicker(k.lease / 4)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-ticker.C:
 		case <-hurry:
 		}

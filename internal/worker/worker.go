@@ -114,11 +114,11 @@ func New(c Config) *Worker {
 
 // Run keeps the claims under way alive until ctx ends. Hurry, when it has an
 // element, has the claims looked at once: something was canceled.
-func (w *Worker) Run(ctx context.Context, hurry <-chan struct{}) error {
+func (w *Worker) Run(ctx context.Context, hurry <-chan struct{}) {
 	var probes sync.WaitGroup
 	probes.Go(func() { w.breaker.run(ctx) })
 	defer probes.Wait()
-	return w.keeper.run(ctx, hurry)
+	w.keeper.run(ctx, hurry)
 }
 
 // UploadsPaused returns why uploads are paused, nil when they are not.

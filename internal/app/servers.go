@@ -1,0 +1,90 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/glad-labs/frontispiece/internal/queue"
+	"github.com/glad-labs/frontispiece/internal/worker"
+	"github.com/glad-labs/frontispiece/tasks"
+)
+
+// runServers runs one server a class of work, so that neither a slow GPU nor a
+// hung bucket takes the other's slots, until ctx ends; then it drains them.
+func (a *App) runServers(ctx context.Context, w *worker.Worker) error {
+	servers, ctx := errgroup.WithContext(ctx)
+	servers.Go(func() error { return a.runGenerating(ctx, w) })
+	servers.Go(func() error { return a.runUploading(ctx, w) })
+	return servers.Wait()
+}
+
+func (a *App) runUploading(ctx context.Context, w *worker.Worker) error {
+	server, err := a.queue.Start(queue.ServerConfig{
+		Queues:      map[string]int{tasks.UploadQueue(a.spool.ID()): 1},
+		Concurrency: a.cfg.UploadConcurrency,
+		Handlers:    map[string]queue.HandlerFunc{tasks.TypeUpload: w.Upload},
+		Grace:       a.cfg.ShutdownGrace, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	server.Shutdown()
+	return nil
+}
+
+// lookForRoom is how often a full spool is looked at again.
+const lookForRoom = 2 * time.Second
+
+// runGenerating stops its server while the spool is at its quota and builds
+// another when there is room: tasks stay in the queue, for workers with a disk
+// of their own, and a bucket that is away fills no disk. Pausing the queue
+// instead would halt every worker, and a flush would forget it.
+func (a *App) runGenerating(ctx context.Context, w *worker.Worker) error {
+	ticker := time.NewTicker(lookForRoom)
+	defer ticker.Stop()
+	var server *queue.Server
+	for {
+		switch full := a.spool.Full(); {
+		case full && server != nil:
+			a.log.WarnContext(ctx, "generating is paused: the spool is at its quota (SPOOL_QUOTA) and waits for uploads to make room")
+			server.Shutdown()
+			server = nil
+		case !full && server == nil:
+			var err error
+			if server, err = a.startGenerating(w); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			if server != nil {
+				server.Shutdown()
+			}
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+func (a *App) startGenerating(w *worker.Worker) (*queue.Server, error) {
+	return a.queue.Start(queue.ServerConfig{
+		Queues: map[string]int{tasks.QueueGenerate: 2, tasks.QueueBackfill: 1}, Strict: true,
+		Concurrency: a.cfg.GenerateConcurrency,
+		Handlers:    map[string]queue.HandlerFunc{tasks.TypeGenerate: a.whileRoom(w.Generate)},
+		Grace:       a.cfg.ShutdownGrace, Log: a.log,
+	})
+}
+
+// whileRoom is for the moments before a full spool is noticed: what is
+// generated without a place to put it is paid for twice.
+func (a *App) whileRoom(next queue.HandlerFunc) queue.HandlerFunc {
+	return func(ctx context.Context, p tasks.Payload) error {
+		if a.spool.Full() {
+			return &queue.RetryAfter{Delay: lookForRoom, Reason: "the spool is at its quota (SPOOL_QUOTA)"}
+		}
+		return next(ctx, p)
+	}
+}
