@@ -1,0 +1,65 @@
+package v1_test
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+)
+
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.draft("draft-1", "A lighthouse")
+	mine := w.submit(map[string]any{}, header{"Authorization", "Bearer author"})
+	theirs := w.submit(map[string]any{})
+	tests := []struct {
+		method, path string
+		body         any
+		allowed      []string // of nobody, author, editor, operator
+	}{
+		{"GET", "/v1/jobs", nil, []string{"author", "editor", "operator"}},
+		{"GET", theirs.URLs.Self, nil, []string{"author", "editor", "operator"}},
+		{"GET", theirs.URLs.History, nil, []string{"author", "editor", "operator"}},
+		{"GET", "/v1/drafts", nil, []string{"author", "editor", "operator"}},
+		{"GET", "/v1/drafts/draft-1", nil, []string{"author", "editor", "operator"}},
+		{"GET", "/v1/capabilities", nil, []string{"author", "editor", "operator"}},
+		{"POST", "/v1/jobs", map[string]any{"prompt": "A lighthouse"}, []string{"author", "editor", "operator"}},
+		{"POST", theirs.URLs.Self + "/retry", nil, []string{"operator"}},
+		{"POST", theirs.URLs.Cancel, nil, []string{"editor", "operator"}},
+		{"POST", mine.URLs.Cancel, nil, []string{"author", "editor", "operator"}},
+		{"POST", "/v1/drafts/draft-1/approve", nil, []string{"editor", "operator"}},
+		{"POST", "/v1/drafts/draft-1/reject", map[string]any{"reason": "no"}, []string{"editor", "operator"}},
+		{"POST", "/v1/drafts/draft-1/choose", map[string]any{"image_id": mine.Candidates[0].ID}, []string{"editor", "operator"}},
+		{"GET", "/openapi.json", nil, []string{"nobody", "author", "editor", "operator"}},
+		{"GET", "/docs", nil, []string{"nobody", "author", "editor", "operator"}},
+	}
+	for _, test := range tests {
+		for _, role := range []string{"nobody", "author", "editor", "operator"} {
+			t.Run(test.method+" "+test.path+" as "+role, func(t *testing.T) {
+				var headers []header
+				if role != "operator" {
+					headers = append(headers, header{"Authorization", "Bearer " + role})
+				}
+				a := w.do(test.method, test.path, test.body, headers...)
+				refused := a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusForbidden
+				if allowed := slices.Contains(test.allowed, role); allowed == refused {
+					t.Errorf("status %d, allowed %v: %s", a.StatusCode, allowed, a.body)
+				}
+				if refused && role == "nobody" && a.Header.Get("WWW-Authenticate") == "" {
+					t.Error("401 without WWW-Authenticate")
+				}
+			})
+		}
+	}
+}
+
+func TestRefusedCallersSendNoBody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	// A body that would be refused for itself: the role is looked at first.
+	a := w.do("POST", "/v1/drafts/draft-1/approve", "{", header{"Authorization", "Bearer author"})
+	if p := a.problem(t, http.StatusForbidden); p.Code != "role_required" {
+		t.Errorf("code %q, want role_required", p.Code)
+	}
+	w.do("POST", "/v1/jobs", "{", header{"Authorization", "Bearer stolen"}).problem(t, http.StatusUnauthorized)
+}

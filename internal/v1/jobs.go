@@ -1,0 +1,350 @@
+package v1
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/glad-labs/frontispiece/internal/auth"
+	"github.com/glad-labs/frontispiece/internal/dispatch"
+	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/store"
+)
+
+// The sources of a picture, in the order in which they are asked.
+const (
+	sourceStock     = "stock"
+	sourceGenerated = "generated"
+)
+
+// Submission is the body of POST /v1/jobs. Its limits repeat editorial's, so
+// that every wrong field is named at once and the OpenAPI file has them; a test
+// compares the two.
+type Submission struct {
+	Prompt         string   `json:"prompt" minLength:"3" maxLength:"500" doc:"What the picture shows" example:"A lighthouse at dawn"`
+	Title          string   `json:"title,omitempty" maxLength:"200" doc:"What a typographic cover sets; left out, covers have no words"`
+	NegativePrompt string   `json:"negative_prompt,omitempty" maxLength:"500" doc:"What it should not show"`
+	Keywords       []string `json:"keywords,omitempty" maxItems:"20" maxLength:"200" nullable:"false" doc:"To search stock photos by"`
+	AltText        string   `json:"alt_text,omitempty" maxLength:"500" doc:"For readers who cannot see it"`
+	Width          int      `json:"width,omitempty" minimum:"256" maximum:"2048" default:"1200" doc:"Pixels"`
+	Height         int      `json:"height,omitempty" minimum:"256" maximum:"2048" default:"630" doc:"Pixels"`
+	Steps          int      `json:"steps,omitempty" minimum:"1" maximum:"100" doc:"Left out: the generator's own"`
+	Guidance       float64  `json:"guidance,omitempty" minimum:"1" maximum:"20" doc:"Left out: the generator's own"`
+	Seed           *int64   `json:"seed,omitempty" minimum:"0" maximum:"4294967295" doc:"Candidate n gets seed+n-1; left out, the service chooses"`
+	Count          int      `json:"count,omitempty" minimum:"1" maximum:"5" default:"1" doc:"Candidates to choose from"`
+	Page           int      `json:"page,omitempty" minimum:"1" maximum:"100" default:"1" doc:"Page of stock photos, to be offered others"`
+	Sources        []string `json:"sources,omitempty" enum:"stock,generated" minItems:"1" maxItems:"2" uniqueItems:"true" nullable:"false" doc:"Who may answer; stock photos are asked first. Left out: generated"`
+	DraftID        string   `json:"draft_id,omitempty" maxLength:"255" doc:"Makes the job the draft's next round"`
+}
+
+func (s *Submission) request() editorial.Request {
+	r := editorial.Request{
+		Prompt: s.Prompt, Title: s.Title, NegativePrompt: s.NegativePrompt, Keywords: s.Keywords, AltText: s.AltText,
+		Width: s.Width, Height: s.Height, Steps: s.Steps, Guidance: s.Guidance, Seed: s.Seed, Count: s.Count, Page: s.Page,
+		UseGeneration: len(s.Sources) == 0,
+	}
+	for _, source := range s.Sources {
+		r.UseStock = r.UseStock || source == sourceStock
+		r.UseGeneration = r.UseGeneration || source == sourceGenerated
+	}
+	return r
+}
+
+type submitInput struct {
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"The same key with the same body answers with the first job for 24 hours; with another body it is refused"`
+	Prefer         string `header:"Prefer" doc:"wait=N (1 to 120 seconds) answers when the job has ended, or after N seconds with its present state; respond-async alone answers at once" example:"wait=30"`
+	Body           Submission
+}
+
+type jobOutput struct {
+	Status            int
+	ETag              string `header:"ETag" doc:"A version of the job, for If-None-Match"`
+	CacheControl      string `header:"Cache-Control"`
+	Location          string `header:"Location" doc:"The job's own path"`
+	RetryAfter        string `header:"Retry-After" doc:"Seconds until asking again is worth while; only while the job is live"`
+	PreferenceApplied string `header:"Preference-Applied"`
+	Body              Job
+}
+
+// pollPause is what a client without long polls should wait between looks, in
+// seconds: half of what the quickest picture takes.
+const pollPause = "2"
+
+func (a *API) submit(ctx context.Context, in *submitInput) (*jobOutput, error) {
+	prefer := parsePrefer(in.Prefer)
+	job, replayed, err := a.Dispatch.Submit(ctx, dispatch.Submission{
+		Request: in.Body.request(), DraftID: in.Body.DraftID, Caller: caller(ctx),
+		Key: idempotencyKey(ctx, http.MethodPost, "/v1/jobs", in.IdempotencyKey),
+	})
+	if err != nil {
+		return nil, inOurWords(err)
+	}
+	if prefer.wait > 0 && !job.State.IsFinal() {
+		if job, err = a.waitFor(ctx, job.ID, prefer.wait); err != nil {
+			return nil, err
+		}
+	}
+	out, err := a.jobAnswer(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	out.Location, out.PreferenceApplied = jobPath(job.ID), prefer.applied()
+	switch {
+	case !job.State.IsFinal():
+		out.Status, out.RetryAfter = http.StatusAccepted, pollPause
+	case replayed:
+		out.Status = http.StatusOK
+	default:
+		out.Status = http.StatusCreated
+	}
+	return out, nil
+}
+
+// idempotencyKey is a key as dispatch remembers it: the caller, the method and
+// the path are part of it, so that nobody meets another's keys.
+func idempotencyKey(ctx context.Context, method, path, key string) *dispatch.IdempotencyKey {
+	if key == "" {
+		return nil
+	}
+	// Quoted, so that no two scopes run together.
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", caller(ctx), method, path, key))
+	body, _ := ctx.Value(bodyDigest{}).(string)
+	return &dispatch.IdempotencyKey{Scope: hex.EncodeToString(sum[:]), BodySHA256: body}
+}
+
+// inOurWords renames the field that dispatch, in the site's words, calls
+// task_id. A draft that the body names and that there is not is a wrong field,
+// not a wrong address.
+func inOurWords(err error) error {
+	var e *editorial.Error
+	if !errors.As(err, &e) || e.Field != "task_id" {
+		return err
+	}
+	if e.Kind == editorial.NotFound {
+		return &editorial.Error{Kind: editorial.Invalid, Code: "unknown_draft", Field: "draft_id", Message: "there is no draft with this id"}
+	}
+	renamed := *e
+	renamed.Field = "draft_id"
+	return &renamed
+}
+
+// waitFor is the job when it has ended, when d has passed or when the server
+// drains, whichever comes first.
+func (a *API) waitFor(ctx context.Context, id string, d time.Duration) (editorial.Job, error) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	defer context.AfterFunc(a.drain, cancel)()
+	return a.Wait.WaitJob(ctx, id)
+}
+
+func (a *API) jobAnswer(ctx context.Context, job editorial.Job) (*jobOutput, error) {
+	if job.State.IsFinal() && job.FinalizedAt.IsZero() {
+		// A job and its images are read one after the other: this one ended in
+		// between, and its own row has more to say by now.
+		var err error
+		if job, err = a.readJob(ctx, job.ID); err != nil {
+			return nil, err
+		}
+	}
+	position, err := a.queuePosition(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	return &jobOutput{
+		Status: http.StatusOK, ETag: etagOf(job, position), CacheControl: "private, no-cache", Body: viewJob(job, position),
+	}, nil
+}
+
+// queuePosition is that of the job's first queued candidate, 0 once any is
+// being worked on.
+func (a *API) queuePosition(ctx context.Context, job editorial.Job) (int, error) {
+	if job.State != editorial.JobQueued {
+		return 0, nil
+	}
+	for _, img := range job.Images {
+		if img.State == editorial.StateQueued {
+			return a.Store.QueuePosition(ctx, img)
+		}
+	}
+	return 0, nil
+}
+
+type getJobInput struct {
+	ID          string `path:"id" doc:"The job's id"`
+	Wait        int    `query:"wait" minimum:"1" maximum:"120" doc:"Seconds to wait for the job to end; the answer comes when it has, or after that time with the present state"`
+	IfNoneMatch string `header:"If-None-Match" doc:"An ETag from before: 304 when nothing has changed"`
+}
+
+func (a *API) getJob(ctx context.Context, in *getJobInput) (*jobOutput, error) {
+	job, err := a.readJob(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if in.Wait > 0 && !job.State.IsFinal() {
+		if job, err = a.waitFor(ctx, in.ID, time.Duration(in.Wait)*time.Second); err != nil {
+			return nil, err
+		}
+	}
+	out, err := a.jobAnswer(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	if !job.State.IsFinal() {
+		out.RetryAfter = pollPause
+	}
+	if matches(in.IfNoneMatch, out.ETag) {
+		out.Status = http.StatusNotModified
+	}
+	return out, nil
+}
+
+func (a *API) readJob(ctx context.Context, id string) (editorial.Job, error) {
+	job, err := a.Store.Job(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return job, editorial.NotFoundf("there is no job with this id")
+	}
+	return job, err
+}
+
+// matches compares as RFC 9110 wants it for If-None-Match: a list, weakly.
+func matches(header, etag string) bool {
+	for candidate := range strings.SplitSeq(header, ",") {
+		candidate = strings.TrimSpace(candidate)
+		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == strings.TrimPrefix(etag, "W/") {
+			return true
+		}
+	}
+	return false
+}
+
+type jobIDInput struct {
+	ID string `path:"id" doc:"The job's id"`
+}
+
+func (a *API) cancelJob(ctx context.Context, in *jobIDInput) (*jobOutput, error) {
+	job, err := a.readJob(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	// An author may take back a request of their own; another's work is an
+	// editor's to stop.
+	if job.CreatedBy != caller(ctx) {
+		if err := auth.Check(ctx, auth.Editor); err != nil {
+			return nil, err
+		}
+	}
+	if job, err = a.Dispatch.Cancel(ctx, in.ID, caller(ctx)); err != nil {
+		return nil, err
+	}
+	return a.jobAnswer(ctx, job)
+}
+
+func (a *API) retryJob(ctx context.Context, in *jobIDInput) (*jobOutput, error) {
+	job, err := a.Dispatch.Retry(ctx, in.ID, caller(ctx))
+	if err != nil {
+		return nil, err
+	}
+	out, err := a.jobAnswer(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	out.Status, out.Location, out.RetryAfter = http.StatusAccepted, jobPath(job.ID), pollPause
+	return out, nil
+}
+
+type listJobsInput struct {
+	State  string `query:"state" enum:"queued,generating,uploading,stored,failed,canceled,superseded" doc:"Only jobs in this state"`
+	Draft  string `query:"draft" maxLength:"255" doc:"Only the rounds of this draft"`
+	Cursor string `query:"cursor" maxLength:"1024" doc:"next_cursor of the page before, with the same filters"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
+}
+
+// JobList is a page of jobs, newest first.
+type JobList struct {
+	Items      []Job  `json:"items" nullable:"false"`
+	NextCursor string `json:"next_cursor,omitempty" doc:"Absent on the last page"`
+}
+
+type listJobsOutput struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         JobList
+}
+
+func (a *API) listJobs(ctx context.Context, in *listJobsInput) (*listJobsOutput, error) {
+	scope := fmt.Sprintf("jobs %q %q", in.State, in.Draft)
+	at, err := a.openCursor(scope, in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	// One more than asked tells whether there is another page.
+	jobs, err := a.Store.Jobs(ctx, store.JobFilter{
+		State: editorial.JobState(in.State), DraftID: in.Draft, Before: at.Before, BeforeID: at.ID, Limit: in.Limit + 1,
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &listJobsOutput{CacheControl: "private, no-cache", Body: JobList{Items: []Job{}}}
+	if len(jobs) > in.Limit {
+		jobs = jobs[:in.Limit]
+		last := jobs[in.Limit-1]
+		out.Body.NextCursor = a.sealCursor(scope, cursor{Before: last.CreatedAt, ID: last.ID})
+	}
+	for _, job := range jobs {
+		out.Body.Items = append(out.Body.Items, viewJob(job, 0))
+	}
+	return out, nil
+}
+
+type historyInput struct {
+	ID    string `path:"id" doc:"The job's id"`
+	After int64  `query:"after" minimum:"0" doc:"The last id of the page before"`
+	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
+}
+
+// Event is one line of a job's history, and the data of its event stream.
+type Event struct {
+	ID      int64          `json:"id" doc:"Rises; also the id of the stream's event"`
+	Type    string         `json:"type" doc:"noun.verb" example:"image.spooled"`
+	JobID   string         `json:"job_id" format:"uuid"`
+	ImageID string         `json:"image_id,omitempty" format:"uuid" doc:"Absent when the whole job is meant"`
+	Data    map[string]any `json:"data,omitempty"`
+	At      time.Time      `json:"at"`
+}
+
+// History is a page of a job's events, oldest first.
+type History struct {
+	Items []Event `json:"items" nullable:"false"`
+	More  bool    `json:"more" doc:"Whether to ask again, after the last id"`
+}
+
+type historyOutput struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         History
+}
+
+func (a *API) history(ctx context.Context, in *historyInput) (*historyOutput, error) {
+	if _, err := a.readJob(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	events, err := a.Store.Events(ctx, in.ID, in.After, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &historyOutput{CacheControl: "private, no-cache", Body: History{Items: []Event{}}}
+	if out.Body.More = len(events) > in.Limit; out.Body.More {
+		events = events[:in.Limit]
+	}
+	for _, e := range events {
+		out.Body.Items = append(out.Body.Items, viewEvent(e))
+	}
+	return out, nil
+}
+
+func viewEvent(e editorial.JobEvent) Event {
+	return Event{ID: e.ID, Type: e.Type, JobID: e.JobID, ImageID: e.ImageID, Data: e.Data, At: e.At}
+}

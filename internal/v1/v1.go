@@ -1,0 +1,147 @@
+package v1
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/glad-labs/frontispiece/internal/auth"
+	"github.com/glad-labs/frontispiece/internal/dispatch"
+	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/store"
+)
+
+// JobChanges are the changes that a client may ask of a job.
+type JobChanges interface {
+	Submit(ctx context.Context, s dispatch.Submission) (job editorial.Job, replayed bool, err error)
+	Cancel(ctx context.Context, jobID, caller string) (editorial.Job, error)
+	Retry(ctx context.Context, jobID, caller string) (editorial.Job, error)
+}
+
+// DraftChanges are the decisions of an editor.
+type DraftChanges interface {
+	Decide(ctx context.Context, d dispatch.Decision) (dispatch.Outcome, error)
+	Choose(ctx context.Context, draftID, imageID, caller string) error
+}
+
+// JobReads reads jobs; what there is none of is store.ErrNotFound.
+type JobReads interface {
+	Job(ctx context.Context, id string) (editorial.Job, error)
+	Jobs(ctx context.Context, f store.JobFilter) ([]editorial.Job, error)
+	Events(ctx context.Context, jobID string, after int64, limit int) ([]editorial.JobEvent, error)
+	QueuePosition(ctx context.Context, img editorial.Image) (int, error)
+}
+
+// DraftReads reads drafts; what there is none of is store.ErrNotFound.
+type DraftReads interface {
+	Draft(ctx context.Context, id string) (editorial.Draft, error)
+	Drafts(ctx context.Context, f store.DraftFilter) (list []editorial.Draft, total int, err error)
+	DraftImages(ctx context.Context, draftID string) (editorial.DraftImages, error)
+	Approvals(ctx context.Context, draftID string) ([]editorial.Approval, error)
+}
+
+// PostReads reads posts; what there is none of is store.ErrNotFound.
+type PostReads interface {
+	Post(ctx context.Context, id string) (editorial.Post, error)
+	PostBySlug(ctx context.Context, slug string) (editorial.Post, error)
+}
+
+// TermReads reads what a post is filed under.
+type TermReads interface {
+	Author(ctx context.Context, id string) (editorial.Term, error)
+	Category(ctx context.Context, id string) (editorial.Term, error)
+	PostTags(ctx context.Context, postID string) ([]editorial.Term, error)
+}
+
+// Waiter waits for a job to end.
+type Waiter interface {
+	// WaitJob returns the job when it is final, or as it stands when ctx ends.
+	// That ctx ended is not an error.
+	WaitJob(ctx context.Context, jobID string) (editorial.Job, error)
+}
+
+// WatchFunc starts watching a job: changed has an element whenever the job may
+// have changed since it was last read. It may tell too often and, when a note
+// is lost, too rarely. stop frees it.
+type WatchFunc func(jobID string) (changed <-chan struct{}, stop func())
+
+// Generator is a configured way to get pictures, in the order of asking.
+type Generator struct {
+	Name string `json:"name" doc:"As in a candidate's backend" example:"card"`
+	Kind string `json:"kind" enum:"stock,generated" doc:"Which member of a job's sources asks it"`
+}
+
+// Config is what the API needs. Every field is required unless it says
+// otherwise.
+type Config struct {
+	Dispatch interface {
+		JobChanges
+		DraftChanges
+	}
+	Store interface {
+		JobReads
+		DraftReads
+		PostReads
+		TermReads
+	}
+	Wait       Waiter
+	Watch      WatchFunc
+	Auth       auth.Authenticator
+	Generators []Generator
+	Log        *slog.Logger
+	// Version of the program, shown in the OpenAPI description. Empty: "dev".
+	Version string
+	// CursorKey authenticates list cursors, so that one can be neither read
+	// into nor altered. Processes that serve the same clients share it. Nil: a
+	// random one, with which cursors end when the process does.
+	CursorKey []byte
+	// Heartbeat is the pause after which a silent event stream sends a comment
+	// and reads the rows without having been told to. 0: 15 s.
+	Heartbeat time.Duration
+	// BodyTimeout is how long a request's body may take to arrive. 0: 10 s.
+	BodyTimeout time.Duration
+}
+
+// API is the jobs API. It is safe for concurrent use.
+type API struct {
+	Config
+	drain context.Context // ends when the server drains
+	huma  huma.API
+	mux   http.Handler
+}
+
+// New returns the API. When drain ends, long polls answer with what is there
+// and streams close, so that a server can stop without waiting for them; other
+// requests are not touched.
+func New(drain context.Context, c Config) *API {
+	if c.Version == "" {
+		c.Version = "dev"
+	}
+	if c.Heartbeat == 0 {
+		c.Heartbeat = 15 * time.Second
+	}
+	if c.BodyTimeout == 0 {
+		c.BodyTimeout = 10 * time.Second
+	}
+	if len(c.CursorKey) == 0 {
+		c.CursorKey = []byte(rand.Text())
+	}
+	a := &API{Config: c, drain: drain}
+	a.mux = a.routes()
+	return a
+}
+
+// ServeHTTP serves /v1/…, /openapi.json and /docs.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+
+// caller is the subject to record with what a request does.
+func caller(ctx context.Context) string {
+	if id := auth.FromContext(ctx); id != nil {
+		return id.Subject
+	}
+	return ""
+}
