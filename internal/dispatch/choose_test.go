@@ -24,3 +24,20 @@ func TestAPickedPictureIsPublishedWithoutARound(t *testing.T) {
 		}
 	})
 }
+
+func TestCase3AnotherPictureOfAPublishedPostTakesAnotherApproval(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		draft := b.draft("A quiet harbour", nil)
+		job := b.submit(draft, 2)
+		b.must(b.storeImage(job.Images[0].ID))
+		b.must(b.storeImage(job.Images[1].ID))
+		b.approve(draft)
+		assertPublished(t, b, draft, job.Images[0].ID)
+		b.must(b.Choose(t.Context(), draft, job.Images[1].ID, "jane"))
+		if d, _ := b.store.DraftImages(t.Context(), draft); d.PublishedImageID != job.Images[0].ID {
+			t.Fatal("picking another picture changed the public post without an approval")
+		}
+		b.approve(draft)
+		assertPublished(t, b, draft, job.Images[1].ID)
+	})
+}

@@ -145,6 +145,9 @@ func (c *decision) approve(ctx context.Context) error {
 		}
 	}
 	c.state.ApprovedRound, c.state.ApprovedImageID = c.state.Round, bound.ID
+	if bound.ID == "" && status == editorial.DraftPublished && c.pickedAnother() {
+		c.state.ApprovedImageID = c.state.ChosenImageID
+	}
 	if bound.ID != "" {
 		c.state.ChosenImageID, c.state.HandPicked = bound.ID, true
 	}
@@ -157,7 +160,7 @@ func (c *decision) saidBefore(status editorial.DraftStatus, bound editorial.Imag
 	case status == editorial.DraftPublished && c.state.Round == 0:
 		return true // published by the site itself, before us
 	case status == editorial.DraftPublished && bound.ID == "":
-		return c.state.PublishedRound == c.state.Round || c.state.ApprovedRound == c.state.Round
+		return !c.pickedAnother() && (c.state.PublishedRound == c.state.Round || c.state.ApprovedRound == c.state.Round)
 	case status == editorial.DraftPublished:
 		return bound.ID == c.state.PublishedImageID
 	case status == editorial.DraftApproved:
@@ -165,6 +168,12 @@ func (c *decision) saidBefore(status editorial.DraftStatus, bound editorial.Imag
 	default:
 		return false
 	}
+}
+
+// pickedAnother reports whether a person has picked another picture than the
+// one that is public: approving then means that one.
+func (c *decision) pickedAnother() bool {
+	return c.state.HandPicked && c.state.ChosenImageID != "" && c.state.ChosenImageID != c.state.PublishedImageID
 }
 
 // boundImage is the picture that the approval names, checked to be the one that
@@ -201,7 +210,7 @@ func (c *decision) boundImage(ctx context.Context) (editorial.Image, error) {
 func (c *decision) record(ctx context.Context, bound editorial.Image) error {
 	a := editorial.Approval{
 		ID: newID(), DraftID: c.DraftID, Round: c.state.Round, Approved: c.Approved,
-		Reviewer: c.Reviewer, Feedback: c.Feedback, ImageID: bound.ID, SHA256: bound.SHA256,
+		Reviewer: c.Reviewer, Caller: c.Caller, Feedback: c.Feedback, ImageID: bound.ID, SHA256: bound.SHA256,
 	}
 	if err := c.tx.InsertApproval(ctx, a); err != nil {
 		return err

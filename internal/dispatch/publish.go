@@ -53,15 +53,15 @@ func (d *Dispatch) publish(ctx context.Context, tx *store.Tx, state *editorial.D
 // stored candidate once the whole round has ended.
 func pictureToPublish(ctx context.Context, tx *store.Tx, state editorial.DraftImages) (img editorial.Image, ok bool, err error) {
 	named := state.ApprovedImageID
+	if named == "" && state.ApprovedRound <= state.PublishedRound {
+		return editorial.Image{}, false, nil // carried out: another picture takes another approval
+	}
 	if named == "" && state.HandPicked {
 		named = state.ChosenImageID
 	}
 	if named != "" {
 		img, err := tx.Image(ctx, named)
 		return img, err == nil && img.State == editorial.StateStored, err
-	}
-	if state.ApprovedRound <= state.PublishedRound {
-		return editorial.Image{}, false, nil
 	}
 	stored, live, err := tx.DraftPictures(ctx, state.DraftID, state.Round)
 	if err != nil || live || len(stored) == 0 {

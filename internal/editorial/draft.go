@@ -111,7 +111,8 @@ type Approval struct {
 	DraftID   string
 	Round     int
 	Approved  bool
-	Reviewer  string
+	Reviewer  string // as the decision named them
+	Caller    string // as authentication knew them
 	Feedback  string
 	ImageID   string // empty for a blind one
 	SHA256    string

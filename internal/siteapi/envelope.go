@@ -53,9 +53,9 @@ var answers = map[editorial.Kind]struct {
 // long enough for a restart, short enough for an editor.
 const retryAfter = "5"
 
-// fail writes an error in the envelope. Whatever is not meant for the caller is
+// Fail writes an error in the envelope. Whatever is not meant for the caller is
 // logged and answered as an internal error.
-func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (a *API) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	id := requestID(w)
 	e := a.callersError(r, id, err)
 	if e == nil {

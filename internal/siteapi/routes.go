@@ -67,13 +67,13 @@ func (a *API) Register(mux *http.ServeMux) {
 func (a *API) guard(role auth.Role, h handler) http.Handler {
 	inner := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
-			a.fail(w, r, err)
+			a.Fail(w, r, err)
 		}
 	}))
 	if role == public {
-		return a.Auth.Optional(a.fail)(inner)
+		return a.Auth.Optional(a.Fail)(inner)
 	}
-	return a.Auth.Middleware(a.fail)(auth.Require(role, a.fail)(inner))
+	return a.Auth.Middleware(a.Fail)(auth.Require(role, a.Fail)(inner))
 }
 
 // NotFound answers, in the site's envelope, what no route serves: 405 where
@@ -85,11 +85,11 @@ func (a *API) NotFound() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		allowed := methodsOf(served, r)
 		if len(allowed) == 0 || slices.Contains(allowed, r.Method) {
-			a.fail(w, r, editorial.NotFoundf("Not Found"))
+			a.Fail(w, r, editorial.NotFoundf("Not Found"))
 			return
 		}
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		a.fail(w, r, &editorial.Error{Kind: badMethod, Code: "method_not_allowed", Message: "Method Not Allowed"})
+		a.Fail(w, r, &editorial.Error{Kind: badMethod, Code: "method_not_allowed", Message: "Method Not Allowed"})
 	})
 }
 

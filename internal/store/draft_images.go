@@ -97,9 +97,9 @@ func (r *Reader) ApprovedUnpublished(ctx context.Context, limit int) ([]string, 
 
 // InsertApproval records a decision. Its time is the database's.
 func (t *Tx) InsertApproval(ctx context.Context, a editorial.Approval) error {
-	_, err := t.exec(ctx, `INSERT INTO approvals (id, draft_id, round, approved, reviewer, feedback, image_id, sha256, decided_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, {now})`,
-		a.ID, a.DraftID, a.Round, a.Approved, a.Reviewer, a.Feedback, text(a.ImageID), a.SHA256)
+	_, err := t.exec(ctx, `INSERT INTO approvals (id, draft_id, round, approved, reviewer, caller, feedback, image_id, sha256, decided_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {now})`,
+		a.ID, a.DraftID, a.Round, a.Approved, a.Reviewer, a.Caller, a.Feedback, text(a.ImageID), a.SHA256)
 	if err != nil {
 		return fmt.Errorf("record approval of draft %s: %w", a.DraftID, err)
 	}
@@ -112,6 +112,7 @@ type approvalRow struct {
 	Round     int    `db:"round"`
 	Approved  bool   `db:"approved"`
 	Reviewer  string `db:"reviewer"`
+	Caller    string `db:"caller"`
 	Feedback  string `db:"feedback"`
 	ImageID   text   `db:"image_id"`
 	SHA256    string `db:"sha256"`
@@ -121,7 +122,7 @@ type approvalRow struct {
 // Approvals returns a draft's decisions, oldest first.
 func (r *Reader) Approvals(ctx context.Context, draftID string) ([]editorial.Approval, error) {
 	var rows []approvalRow
-	err := r.all(ctx, &rows, `SELECT id, draft_id, round, approved, reviewer, feedback, image_id, sha256, decided_at
+	err := r.all(ctx, &rows, `SELECT id, draft_id, round, approved, reviewer, caller, feedback, image_id, sha256, decided_at
 		FROM approvals WHERE draft_id = ? ORDER BY decided_at, id`, draftID)
 	if err != nil {
 		return nil, fmt.Errorf("list approvals of draft %s: %w", draftID, err)
@@ -129,7 +130,7 @@ func (r *Reader) Approvals(ctx context.Context, draftID string) ([]editorial.App
 	list := make([]editorial.Approval, len(rows))
 	for i, a := range rows {
 		list[i] = editorial.Approval{
-			ID: a.ID, DraftID: a.DraftID, Round: a.Round, Approved: a.Approved, Reviewer: a.Reviewer,
+			ID: a.ID, DraftID: a.DraftID, Round: a.Round, Approved: a.Approved, Reviewer: a.Reviewer, Caller: a.Caller,
 			Feedback: a.Feedback, ImageID: string(a.ImageID), SHA256: a.SHA256, DecidedAt: a.DecidedAt.Time,
 		}
 	}

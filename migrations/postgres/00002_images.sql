@@ -110,7 +110,8 @@ CREATE TABLE approvals (
   draft_id   varchar(64) NOT NULL,
   round      integer NOT NULL,
   approved   boolean NOT NULL,
-  reviewer   text NOT NULL,
+  reviewer   text NOT NULL,             -- as the decision named them
+  caller     text NOT NULL DEFAULT '',  -- as authentication knew them
   feedback   text NOT NULL DEFAULT '',
   image_id   uuid,
   sha256     text NOT NULL DEFAULT '',

@@ -110,7 +110,8 @@ CREATE TABLE approvals (
   draft_id   TEXT NOT NULL,
   round      INTEGER NOT NULL,
   approved   INTEGER NOT NULL,
-  reviewer   TEXT NOT NULL,
+  reviewer   TEXT NOT NULL,             -- as the decision named them
+  caller     TEXT NOT NULL DEFAULT '',  -- as authentication knew them
   feedback   TEXT NOT NULL DEFAULT '',
   image_id   TEXT,
   sha256     TEXT NOT NULL DEFAULT '',
