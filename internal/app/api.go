@@ -3,15 +3,13 @@ package app
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"syscall"
+	"strings"
 
 	"github.com/glad-labs/frontispiece/internal/auth"
 	"github.com/glad-labs/frontispiece/internal/cdn"
+	"github.com/glad-labs/frontispiece/internal/edge"
 	"github.com/glad-labs/frontispiece/internal/events"
 	"github.com/glad-labs/frontispiece/internal/imagegen"
 	"github.com/glad-labs/frontispiece/internal/siteapi"
@@ -20,12 +18,12 @@ import (
 
 // RunAPI answers requests until ctx ends, and then drains.
 func (a *App) RunAPI(ctx context.Context, stdout io.Writer) error {
-	listener, err := listen(ctx, a.cfg.ListenAddr)
+	listener, err := edge.Listen(ctx, a.cfg.ListenAddr)
 	if err != nil {
 		return err
 	}
 	a.banner(stdout, listener.Addr())
-	return a.serve(ctx, listener, a.handler(ctx))
+	return edge.Serve(ctx, listener, a.handler(ctx), a.cfg.ShutdownGrace, a.log)
 }
 
 // handler is every route of the program. drain ends when the server drains:
@@ -51,7 +49,16 @@ func (a *App) handler(drain context.Context) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("/api/", site.NotFound())
-	return a.around(mux)
+	return edge.Handler(mux, edge.Config{
+		Log: a.log, AllowedOrigins: a.cfg.AllowedOrigins,
+		Fail: func(w http.ResponseWriter, r *http.Request, err error) {
+			if strings.HasPrefix(r.URL.Path, "/v1/") {
+				jobs.WriteError(w, r, err)
+				return
+			}
+			site.Fail(w, r, err)
+		},
+	})
 }
 
 // authenticator recognises callers: by the site's tokens where a secret is
@@ -90,16 +97,4 @@ func (a *App) generatorList() []v1.Generator {
 		list = append(list, v1.Generator{Name: g.Name(), Kind: kind})
 	}
 	return list
-}
-
-// listen opens the address, and says which variable to change when it cannot.
-func listen(ctx context.Context, addr string) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("LISTEN_ADDR %s is in use by another program; stop it, or set LISTEN_ADDR (or PORT) to a free one", addr)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("LISTEN_ADDR %s cannot be listened on: %w", addr, err)
-	}
-	return l, nil
 }
