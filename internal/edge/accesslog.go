@@ -1,0 +1,96 @@
+package edge
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// maxLogged bounds what a client can write into a line of the log, in bytes.
+const maxLogged = 256
+
+// accessLog writes one line a request when it ends: errors of ours as errors,
+// the probes of orchestrators at debug level. It logs no query values, no
+// headers but the user agent and no bodies: prompts, keys and tokens are in
+// those. Whatever the client chose is cut short, and quoting it is slog's.
+func accessLog(log *slog.Logger) Middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			rec := record(w)
+			begun := time.Now()
+			// The router strips prefixes off the request that it passes on.
+			method, path := r.Method, r.URL.Path
+			defer func() {
+				status := rec.status
+				if status == 0 {
+					status = http.StatusOK
+				}
+				log.LogAttrs(r.Context(), levelOf(path, status), "request",
+					slog.String("method", cut(method)), slog.String("path", cut(path)), slog.Int("status", status),
+					slog.Int64("bytes", rec.bytes), slog.Duration("took", time.Since(begun).Round(time.Microsecond)),
+					slog.String("remote", host(r.RemoteAddr)), slog.String("agent", cut(r.UserAgent())),
+					slog.String("request_id", RequestID(r.Context())))
+			}()
+			next.ServeHTTP(rec, r)
+		})
+	}
+}
+
+func levelOf(path string, status int) slog.Level {
+	switch {
+	case status >= http.StatusInternalServerError:
+		return slog.LevelError
+	case path == "/healthz" || path == "/readyz" || path == "/metrics":
+		return slog.LevelDebug
+	default:
+		return slog.LevelInfo
+	}
+}
+
+func cut(s string) string {
+	if len(s) > maxLogged {
+		s = s[:maxLogged] + "…"
+	}
+	return strings.ToValidUTF8(s, "?")
+}
+
+// host leaves the port out: it says nothing, and breaks grouping by address.
+func host(remote string) string {
+	if h, _, err := net.SplitHostPort(remote); err == nil {
+		return h
+	}
+	return remote
+}
+
+// errPanic is what a client's API makes of a panic; the log has the rest.
+var errPanic = errors.New("a handler panicked")
+
+// recoverPanic answers 500 when a handler panics and logs where. An answer that had
+// begun is broken off instead, so that nobody takes half of it for the whole.
+func recoverPanic(log *slog.Logger, fail ErrorFunc) Middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			rec := record(w)
+			defer func() {
+				v := recover()
+				if v == nil {
+					return
+				}
+				if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+					panic(v) // somebody's wish, not a fault
+				}
+				log.ErrorContext(r.Context(), "a handler panicked", "panic", v, "method", r.Method,
+					"path", cut(r.URL.Path), "request_id", RequestID(r.Context()), "stack", string(debug.Stack()))
+				if rec.status != 0 {
+					panic(http.ErrAbortHandler)
+				}
+				fail(rec, r, errPanic)
+			}()
+			next.ServeHTTP(rec, r)
+		})
+	}
+}
