@@ -12,8 +12,9 @@ import (
 // is kept, and one thing to try.
 func (a *App) banner(w io.Writer, addr net.Addr) {
 	base := "http://" + reachable(addr.String())
-	line := func(name, value string) { fmt.Fprintf(w, "  %-11s %s\n", name, value) }
-	fmt.Fprintf(w, "\nFrontispiece %s\n\n", Version())
+	var text strings.Builder
+	line := func(name, value string) { fmt.Fprintf(&text, "  %-11s %s\n", name, value) }
+	fmt.Fprintf(&text, "\nFrontispiece %s\n\n", Version())
 	line("listening", base)
 	if data, err := filepath.Abs(a.cfg.DataDir); err == nil && a.cfg.Embedded() {
 		line("data", data)
@@ -23,7 +24,7 @@ func (a *App) banner(w io.Writer, addr net.Addr) {
 	line("pictures", a.storageName())
 	line("generators", a.generatorNames())
 	line("access", a.accessName())
-	fmt.Fprintf(w, `
+	fmt.Fprintf(&text, `
 Try it:
 
   curl -X POST %s/api/media/generate-image \
@@ -33,6 +34,7 @@ Try it:
 The API's documentation is at %s/docs. Ctrl-C drains and stops.
 
 `, base, base)
+	_, _ = io.WriteString(w, text.String()) // nobody reads it: nothing to do
 }
 
 // reachable is an address that a person on this machine can open.

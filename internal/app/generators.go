@@ -20,7 +20,7 @@ func (a *App) openGenerators(context.Context, Part) error {
 	for _, u := range a.cfg.Generators {
 		make, ok := makers[u.Scheme()]
 		if !ok {
-			return fmt.Errorf("GENERATORS %s: this version has no generator of that kind; use card:", u)
+			return fmt.Errorf("GENERATORS %s: this version has no generator of that kind, use card", u)
 		}
 		g, err := make(a.cfg, u)
 		if err != nil {

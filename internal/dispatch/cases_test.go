@@ -202,6 +202,7 @@ func TestCase4CancelingTheJobOfAnApprovedDraftIsAConflict(t *testing.T) {
 }
 
 func TestCase5TheDraftsExistingPostIsUpdated(t *testing.T) {
+	t.Parallel()
 	for _, tie := range []string{"post_id", "cms_post_id", "posts.task_id"} {
 		t.Run(tie, func(t *testing.T) {
 			each(t, func(t *testing.T, b *bench) {

@@ -3,7 +3,6 @@ package dispatch_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -38,7 +37,7 @@ func newBench(t *testing.T, s *store.Store) *bench {
 	b := &bench{t: t, store: s, queue: &queueBook{}, notes: &noteBook{}, can: &abilities{}}
 	b.Dispatch = dispatch.New(dispatch.Config{
 		Store: s, Ringer: b.queue, Notifier: b.notes, Capabilities: b.can, Links: ownLinks{},
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Targets: []string{"revalidate"},
+		Log: slog.New(slog.DiscardHandler), Targets: []string{"revalidate"},
 	})
 	return b
 }
@@ -74,16 +73,6 @@ func (q *queueBook) States(_ context.Context, bells []dispatch.Bell) ([]dispatch
 		states[i] = q.states[b.Payload.TaskID()]
 	}
 	return states, nil
-}
-
-func (q *queueBook) ids() []string {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	var ids []string
-	for _, b := range q.rung {
-		ids = append(ids, b.Payload.TaskID())
-	}
-	return ids
 }
 
 type noteBook struct {

@@ -169,7 +169,7 @@ func TestUnreadablePayloads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(10 * time.Second) // virtual
+		<-time.After(10 * time.Second) // virtual
 		inspector := asynq.NewInspectorFromRedisClient(q.Redis())
 		if _, err := inspector.GetTaskInfo(tasks.QueueGenerate, "garbage"); err == nil {
 			t.Error("garbage is still there; nobody will ever read it")

@@ -52,7 +52,7 @@ func Open(ctx context.Context, rawURL string, o Options) (*Store, error) {
 		}
 		db, d = sqlx.NewDb(lite, "sqlite"), newSQLite()
 	default:
-		return nil, fmt.Errorf("unknown scheme %q: use postgres:// or sqlite:", scheme)
+		return nil, fmt.Errorf("unknown scheme %q, use postgres or sqlite", scheme)
 	}
 	conns := o.MaxConns
 	if conns == 0 {

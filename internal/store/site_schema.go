@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -16,11 +15,6 @@ type siteSchema struct {
 }
 
 func (s *siteSchema) has(table, column string) bool { return s.columns[table][column] }
-
-// keep returns those of the wanted columns that the table has.
-func (s *siteSchema) keep(table string, wanted []string) []string {
-	return slices.DeleteFunc(slices.Clone(wanted), func(c string) bool { return !s.has(table, c) })
-}
 
 // requiredColumns are what no version of the site lacks and nothing here works
 // without.
