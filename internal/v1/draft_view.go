@@ -62,7 +62,8 @@ type Approval struct {
 	ID        string    `json:"id" format:"uuid"`
 	Decision  string    `json:"decision" enum:"approved,rejected"`
 	Round     int       `json:"round"`
-	Reviewer  string    `json:"reviewer"`
+	Reviewer  string    `json:"reviewer" doc:"Who decided, as the decision named them"`
+	Caller    string    `json:"caller,omitempty" doc:"Who sent it, as authentication knew them"`
 	Feedback  string    `json:"feedback,omitempty"`
 	ImageID   string    `json:"image_id,omitempty" format:"uuid" doc:"The picture that it named; absent for a blind one"`
 	SHA256    string    `json:"sha256,omitempty"`
@@ -145,7 +146,7 @@ func viewDraft(d *editorial.Draft, images editorial.DraftImages, jobs []editoria
 
 func viewApproval(a editorial.Approval) Approval {
 	v := Approval{
-		ID: a.ID, Decision: "rejected", Round: a.Round, Reviewer: a.Reviewer, Feedback: a.Feedback,
+		ID: a.ID, Decision: "rejected", Round: a.Round, Reviewer: a.Reviewer, Caller: a.Caller, Feedback: a.Feedback,
 		ImageID: a.ImageID, SHA256: a.SHA256, DecidedAt: a.DecidedAt,
 	}
 	if a.Approved {

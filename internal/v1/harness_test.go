@@ -33,7 +33,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // world is the API over a real database and a real dispatch; the queue and the
 // workers are the test itself.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	api      *v1.API
 	dispatch *dispatch.Dispatch
 	store    *store.Store
@@ -139,7 +139,7 @@ func callers(r *http.Request) (*auth.Identity, error) {
 	}
 }
 
-func newWorld(t *testing.T, change ...func(*v1.Config)) *world {
+func newWorld(t testing.TB, change ...func(*v1.Config)) *world {
 	t.Helper()
 	db := openStore(t)
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
@@ -179,7 +179,7 @@ var template = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(path)
 })
 
-func openStore(t *testing.T) *store.Store {
+func openStore(t testing.TB) *store.Store {
 	t.Helper()
 	bytes, err := template()
 	if err != nil {
@@ -207,7 +207,7 @@ type answer struct {
 }
 
 // decode reads the body as JSON.
-func (a answer) decode(t *testing.T, v any) {
+func (a answer) decode(t testing.TB, v any) {
 	t.Helper()
 	if err := json.Unmarshal(a.body, v); err != nil {
 		t.Fatalf("decode %s: %v", a.body, err)
@@ -215,7 +215,7 @@ func (a answer) decode(t *testing.T, v any) {
 }
 
 // problem reads the body as a Problem of a status.
-func (a answer) problem(t *testing.T, status int) v1.Problem {
+func (a answer) problem(t testing.TB, status int) v1.Problem {
 	t.Helper()
 	if a.StatusCode != status {
 		t.Fatalf("status %d, want %d: %s", a.StatusCode, status, a.body)
@@ -271,7 +271,7 @@ func (w *world) serve(r *http.Request) *http.Response {
 	return rec.Result()
 }
 
-func read(t *testing.T, resp *http.Response) answer {
+func read(t testing.TB, resp *http.Response) answer {
 	t.Helper()
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
