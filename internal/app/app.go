@@ -168,12 +168,37 @@ func (a *App) openQueue(ctx context.Context, _ Part) error {
 	}
 	a.queue = q
 	a.onClose(q.Close)
+	if err := a.checkQueue(ctx); err != nil {
+		return fmt.Errorf("REDIS_URL %s: %w", a.cfg.RedisURL, err)
+	}
 	a.hub = events.NewHub(q.Redis(), a.log)
 	// Heard until the very end: requests that drain still wait for pictures.
 	hearing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var hub sync.WaitGroup
 	hub.Go(func() { a.hub.Run(hearing) })
 	a.onClose(func() error { stop(); hub.Wait(); return nil })
+	return nil
+}
+
+// checkQueue refuses a Redis that refuses us, and only warns of one that is
+// away: the rows are in another place, and the queue may come later.
+func (a *App) checkQueue(ctx context.Context) error {
+	if a.cfg.Embedded() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
+	defer cancel()
+	err := a.queue.Check(ctx)
+	switch {
+	case errors.Is(err, queue.ErrRefused):
+		return err
+	case err != nil:
+		a.log.WarnContext(ctx, "REDIS_URL: "+err.Error()+"; jobs are accepted and wait until it does", "url", a.cfg.RedisURL.String())
+		return nil
+	}
+	if policy := a.queue.EvictionPolicy(ctx); policy != "" && policy != queue.NoEviction {
+		a.log.WarnContext(ctx, "Redis may throw tasks away when its memory is full; set maxmemory-policy noeviction", "policy", policy)
+	}
 	return nil
 }
 

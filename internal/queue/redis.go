@@ -22,6 +22,14 @@ const (
 	redisTries  = 1
 )
 
+// go-redis has one logger for the whole process and writes to stderr. What it
+// says there, our callers are told by the error.
+func init() { redis.SetLogger(silence{}) }
+
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
 // noMaintenance: managed clouds' hand-over notices, which plain servers refuse
 // at every new connection.
 var noMaintenance = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
@@ -39,6 +47,7 @@ func connect(rawURL string) (client redis.UniversalClient, closeAfter func(), er
 		}
 		opt.ContextTimeoutEnabled = true
 		opt.DialTimeout, opt.ReadTimeout, opt.WriteTimeout, opt.MaxRetries = dialTimeout, callTimeout, callTimeout, redisTries
+		opt.DialerRetries = redisTries
 		client = redis.NewFailoverClient(opt)
 	} else {
 		opt, err := redis.ParseURL(rawURL)
@@ -49,6 +58,7 @@ func connect(rawURL string) (client redis.UniversalClient, closeAfter func(), er
 		opt.ContextTimeoutEnabled = true
 		opt.MaintNotificationsConfig = noMaintenance
 		opt.DialTimeout, opt.ReadTimeout, opt.WriteTimeout, opt.MaxRetries = dialTimeout, callTimeout, callTimeout, redisTries
+		opt.DialerRetries = redisTries
 		client = redis.NewClient(opt)
 	}
 	client.AddHook(patience{})
@@ -63,8 +73,14 @@ func embedded() (redis.UniversalClient, func(), error) {
 	// without this they would live until told to go.
 	mini.ClockTTL(true)
 	client := redis.NewClient(&redis.Options{
-		Addr:                  "embedded",
-		Dialer:                func(context.Context, string, string) (net.Conn, error) { return mini.Dial() },
+		Addr: "embedded",
+		Dialer: func(context.Context, string, string) (net.Conn, error) {
+			conn, err := mini.Dial()
+			if err != nil {
+				return nil, err
+			}
+			return elastic(conn), nil
+		},
 		ContextTimeoutEnabled: true,
 		DisableIdentity:       true,
 		// It would look the address up in the DNS.

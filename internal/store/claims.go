@@ -139,3 +139,12 @@ func (t *Tx) GiveUp(ctx context.Context, img editorial.Image, f *editorial.Failu
 		WHERE id = ? AND claim = ? AND state = ?`,
 		doc(img.Steps), doc(f), img.ID, img.Claim, string(img.State)))
 }
+
+// BytesLost ends an upload whose bytes are gone; the caller makes a new image
+// in its place. The fence holds for an image that nobody has claimed, too:
+// whoever claims it meanwhile can read its bytes.
+func (t *Tx) BytesLost(ctx context.Context, img editorial.Image, f *editorial.Failure) error {
+	return fenced(t.exec(ctx, `UPDATE images SET state = 'superseded', claim = NULL, claim_expires_at = NULL,
+		epoch = epoch + 1, failure = ?, updated_at = {now}, finalized_at = {now}
+		WHERE id = ? AND COALESCE(claim, '') = ? AND state = 'uploading'`, doc(f), img.ID, img.Claim))
+}

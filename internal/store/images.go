@@ -172,6 +172,9 @@ func (t *Tx) MoveImage(ctx context.Context, imageID string, from, to editorial.I
 	if to.IsFinal() {
 		finalized = `{now}`
 	}
+	if to == editorial.StateUploading {
+		finalized += `, spooled_at = {now}` // an operator's retry has as long as the first upload had
+	}
 	n, err := t.exec(ctx, `UPDATE images SET state = ?, failure = ?, claim = NULL, claim_expires_at = NULL,
 		attempt = 0, epoch = epoch + 1, next_attempt_at = {now}, updated_at = {now}, finalized_at = `+finalized+`
 		WHERE id = ? AND state = ?`, string(to), doc(f), imageID, string(from))

@@ -63,7 +63,7 @@ func Open(ctx context.Context, rawURL string, o Options) (*Store, error) {
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	if err := db.PingContext(ctx); err != nil {
 		db.Close()
-		return nil, fmt.Errorf("connect: %w", err)
+		return nil, connectError(err)
 	}
 	return &Store{Reader: Reader{ext: db, d: d}, db: db}, nil
 }

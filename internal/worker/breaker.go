@@ -2,10 +2,12 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/glad-labs/frontispiece/internal/blob"
 	"github.com/glad-labs/frontispiece/internal/editorial"
 )
 
@@ -47,6 +49,7 @@ func (b *breaker) open() *editorial.Failure {
 
 // run tries the bucket while the breaker is open.
 func (b *breaker) run(ctx context.Context) {
+	b.first(ctx)
 	ticker := time.NewTicker(probeEvery)
 	defer ticker.Stop()
 	for {
@@ -58,6 +61,15 @@ func (b *breaker) run(ctx context.Context) {
 				b.probe(ctx)
 			}
 		}
+	}
+}
+
+// first tries the bucket once at the start, so that a wrong configuration is
+// said before the first picture meets it.
+func (b *breaker) first(ctx context.Context) {
+	var be *blob.Error
+	if err := b.check(ctx); errors.As(err, &be) && be.Config {
+		b.trip(editorial.NewFailure(be.Code, editorial.StageUpload, be.Class, "bucket", be.Message))
 	}
 }
 

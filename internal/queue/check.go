@@ -1,0 +1,41 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+)
+
+// ErrRefused is a Redis that answers and will not have us: a configuration to
+// mend, as opposed to a server that is away and comes back.
+var ErrRefused = errors.New("the server refuses this user or password")
+
+// Check asks Redis once. It returns ErrRefused, or any other error when nobody
+// answers.
+func (q *Queue) Check(ctx context.Context) error {
+	err := q.Ping(ctx)
+	var dns *net.DNSError
+	switch {
+	case err == nil:
+		return nil
+	case strings.Contains(err.Error(), "WRONGPASS"), strings.Contains(err.Error(), "NOAUTH"), strings.Contains(err.Error(), "NOPERM"):
+		return ErrRefused
+	case errors.As(err, &dns):
+		return errors.New("there is no host of this name")
+	default:
+		return errors.New("nobody answers")
+	}
+}
+
+// NoEviction is the only maxmemory-policy under which asynq loses nothing.
+const NoEviction = "noeviction"
+
+// EvictionPolicy is Redis' maxmemory-policy, "" where it may not be asked.
+func (q *Queue) EvictionPolicy(ctx context.Context) string {
+	answer, err := q.redis.ConfigGet(ctx, "maxmemory-policy").Result()
+	if err != nil {
+		return ""
+	}
+	return answer["maxmemory-policy"]
+}
