@@ -207,22 +207,25 @@ func (d *Dispatch) replaceLost(ctx context.Context, r *Report) error {
 		for _, img := range images {
 			f := editorial.NewFailure("spool_lost", editorial.StageUpload, editorial.Terminal, "spool",
 				"the disk that held this picture stayed away for "+d.SpoolLostAfter.String()+"; it is being made again")
-			if err := d.Replace(ctx, img, f); err != nil {
+			switch err := d.Replace(ctx, img, f); {
+			case errors.Is(err, ErrLostClaim): // somebody can read its bytes after all
+			case err != nil:
 				return err
+			default:
+				r.Replaced++
 			}
-			r.Replaced++
 		}
 	}
 	return nil
 }
 
 // Replace makes a picture whose bytes are lost again: the old row ends, with
-// the reason, and a new one of the same number and seed begins.
+// the reason, and a new one of the same number and seed begins. ErrLostClaim:
+// the image is not the caller's, or no longer uploading.
 func (d *Dispatch) Replace(ctx context.Context, lost editorial.Image, f *editorial.Failure) error {
 	f = stamped(f)
 	return d.withJob(ctx, lost.JobID, func(tx *store.Tx, job editorial.Job, _ *editorial.DraftImages, after *aftermath) error {
-		moved, err := tx.MoveImage(ctx, lost.ID, editorial.StateUploading, editorial.StateSuperseded, f)
-		if err != nil || !moved {
+		if err := tx.BytesLost(ctx, lost, f); err != nil {
 			return err
 		}
 		after.event(lost, "image.superseded", map[string]any{"failure": f})
