@@ -54,7 +54,7 @@ type Image struct {
 	Failure     *Failure
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
-	SpooledAt   time.Time // the upload's 72 hours start here
+	SpooledAt   time.Time // the upload's 72 hours start here; a retry's start anew
 	FinalizedAt time.Time
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/glad-labs/frontispiece/internal/blob"
@@ -15,6 +14,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/picture"
 	"github.com/glad-labs/frontispiece/internal/queue"
+	"github.com/glad-labs/frontispiece/internal/spool"
 	"github.com/glad-labs/frontispiece/tasks"
 )
 
@@ -194,7 +194,7 @@ func (u *upload) failed(ctx context.Context, err error) error {
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		f.Class, f.Code, f.Message = editorial.Transient, "shutdown", "the worker was shut down"
 		return u.later(ctx, u.img, f, 0, false)
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, spool.ErrNotFound), errors.Is(err, spool.ErrCorrupt):
 		return u.lost(ctx)
 	case errors.As(err, &pe):
 		return u.giveUp(ctx, u.img, pictureFailure(err, editorial.StageUpload, "worker"))
@@ -208,7 +208,7 @@ func (u *upload) failed(ctx context.Context, err error) error {
 // lost has a picture made again whose bytes have vanished from the spool.
 func (u *upload) lost(ctx context.Context) error {
 	f := editorial.NewFailure("spool_lost", editorial.StageUpload, editorial.Terminal, "spool",
-		"the picture's bytes are no longer in the spool; it is being made again")
+		"the picture's bytes are no longer in the spool, or damaged; it is being made again")
 	if err := u.UploadRows.Replace(context.WithoutCancel(ctx), u.img, f); err != nil {
 		return u.stop(ctx, u.img, err)
 	}
