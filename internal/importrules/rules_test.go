@@ -73,6 +73,7 @@ var ours = map[string][]string{
 	"internal/e2e": {"internal/*", "tasks"},
 
 	"internal/importrules": {},
+	"internal/composetest": {},
 	"internal/testenv":     {"internal/testenv/*"},
 	"internal/testenv/*":   {"internal/testenv/*"},
 	"internal":             {}, // the guided tour
