@@ -26,13 +26,13 @@ func (d *Dispatch) writePost(ctx context.Context, tx *store.Tx, state *editorial
 	if err := fillTerms(ctx, tx, draft, &post); err != nil {
 		return post, false, err
 	}
-	reviewer, err := reviewerOf(ctx, tx, state)
+	approval, err := approvalOf(ctx, tx, state)
 	if err != nil {
 		return post, false, err
 	}
 	post.FeaturedImageURL, post.CoverImageURL = img.URL, img.URL
-	post.UpdatedBy = userID(reviewer)
-	post.Metadata = postMetadata(old.Metadata, img, reviewer)
+	post.UpdatedBy = userID(approval)
+	post.Metadata = postMetadata(old.Metadata, img, approval.Reviewer)
 	post.PublishedAt = old.PublishedAt
 	if post.PublishedAt.IsZero() {
 		post.PublishedAt = time.Now().UTC()
@@ -82,25 +82,28 @@ func metaString(draft *editorial.Draft, name string) string {
 	return s
 }
 
-// reviewerOf is who approved what is being published.
-func reviewerOf(ctx context.Context, tx *store.Tx, state *editorial.DraftImages) (string, error) {
+// approvalOf is the approval that is being carried out.
+func approvalOf(ctx context.Context, tx *store.Tx, state *editorial.DraftImages) (editorial.Approval, error) {
 	approvals, err := tx.Approvals(ctx, state.DraftID)
 	if err != nil {
-		return "", err
+		return editorial.Approval{}, err
 	}
 	for _, a := range approvals {
 		if a.ID == state.ApprovalID {
-			return a.Reviewer, nil
+			return a, nil
 		}
 	}
-	return "", nil
+	return editorial.Approval{}, nil
 }
 
-// userID is a reviewer as the UUID columns want one: the reviewer's own id
-// where it is one, else the site's own author. The name is kept in metadata.
-func userID(reviewer string) string {
-	if uuid.Validate(reviewer) == nil {
-		return strings.ToLower(reviewer)
+// userID is who approved as the UUID columns want it: the id that was
+// authenticated, or was named, where it is one, else the site's own author. The
+// name is kept in metadata.
+func userID(a editorial.Approval) string {
+	for _, id := range []string{a.Caller, a.Reviewer} {
+		if uuid.Validate(id) == nil {
+			return strings.ToLower(id)
+		}
 	}
 	return editorial.DefaultAuthorID
 }

@@ -91,6 +91,16 @@ func (t *Tx) InsertImages(ctx context.Context, j editorial.Job, images []editori
 
 // Job returns a job with its images, or ErrNotFound.
 func (r *Reader) Job(ctx context.Context, id string) (editorial.Job, error) {
+	job, err := r.readJob(ctx, id)
+	if err == nil && job.State.IsFinal() && job.FinalizedAt.IsZero() {
+		// Its last image ended between the two statements, and its own end was
+		// recorded in the same transaction.
+		return r.readJob(ctx, id)
+	}
+	return job, err
+}
+
+func (r *Reader) readJob(ctx context.Context, id string) (editorial.Job, error) {
 	if !isUUID(id) {
 		return editorial.Job{}, fmt.Errorf("read job %q: %w", id, ErrNotFound)
 	}
@@ -239,6 +249,13 @@ func (r *Reader) withImages(ctx context.Context, rows []jobRow) ([]editorial.Job
 	jobs := make([]editorial.Job, len(rows))
 	for i := range rows {
 		jobs[i] = rows[i].job(byJob[rows[i].ID])
+		if jobs[i].State.IsFinal() && jobs[i].FinalizedAt.IsZero() {
+			job, err := r.Job(ctx, jobs[i].ID)
+			if err != nil {
+				return nil, err
+			}
+			jobs[i] = job
+		}
 	}
 	return jobs, nil
 }
