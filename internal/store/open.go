@@ -226,18 +226,25 @@ func (s *Store) Migrate(ctx context.Context) ([]Migration, error) {
 	return list, nil
 }
 
+// lockMigrations takes the lock in a transaction of its own and holds that open:
+// unlike a session's lock, this one also works through a pooler that shares
+// sessions, and goes with the connection however the process ends.
 func (s *Store) lockMigrations(ctx context.Context) (unlock func(), err error) {
-	conn, err := s.db.Conn(ctx)
+	tx, err := s.db.BeginTxx(ctx, nil)
 	if err != nil {
 		return nil, fmt.Errorf("lock migrations: %w", err)
 	}
-	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(migrateLock)); err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("lock migrations: %w", err)
+	unlock = func() { _ = tx.Rollback() } // it changed nothing
+	for _, statement := range []string{
+		"SET LOCAL idle_in_transaction_session_timeout = 0",
+		"SET LOCAL statement_timeout = 0",
+		"SET LOCAL lock_timeout = 0",
+		fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", migrateLock),
+	} {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			unlock()
+			return nil, fmt.Errorf("lock migrations: %w", err)
+		}
 	}
-	return func() {
-		// A fresh context: the lock must go even when the caller's has ended.
-		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(migrateLock))
-		conn.Close()
-	}, nil
+	return unlock, nil
 }
