@@ -12,6 +12,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/imagegen"
 	"github.com/glad-labs/frontispiece/internal/picture"
 	"github.com/glad-labs/frontispiece/internal/queue"
+	"github.com/glad-labs/frontispiece/internal/spool"
 	"github.com/glad-labs/frontispiece/tasks"
 )
 
@@ -165,10 +166,19 @@ func (g *generation) keep(ctx context.Context, backend string, result imagegen.R
 		if claimLost(ctx) {
 			return nil
 		}
-		f := editorial.NewFailure("spool_full", editorial.StageGenerate, editorial.Transient, "spool", err.Error())
-		return g.later(ctx, g.img, f, waitForBackend, false)
+		return g.awaitSpool(ctx, err)
 	}
 	return g.report(ctx, side, entry.SHA256, entry.Bytes, facts)
+}
+
+// awaitSpool has the picture wait for the disk: it is no fault of a backend's.
+func (g *generation) awaitSpool(ctx context.Context, err error) error {
+	code := "spool_unavailable"
+	if errors.Is(err, spool.ErrFull) {
+		code = "spool_full"
+	}
+	f := editorial.NewFailure(code, editorial.StageGenerate, editorial.Transient, "spool", err.Error())
+	return g.later(ctx, g.img, f, waitForBackend, false)
 }
 
 // report tells the row that the bytes are there. The generator has been paid:
@@ -200,16 +210,21 @@ func (g *generation) report(ctx context.Context, side spoolFacts, digest string,
 }
 
 // adopt looks for bytes that an earlier try of this picture put into the spool
-// before it died without a word, so that they are not paid for again.
+// before it died without a word, so that they are not paid for again. A spool
+// that cannot be read may hold them, and could not take others: the picture
+// waits for it.
 func (g *generation) adopt(ctx context.Context) (done bool, err error) {
 	entries, err := g.Spool.Find(g.img.ID)
 	if err != nil {
-		return false, nil // unreadable: the generator is the way
+		return true, g.awaitSpool(ctx, err)
 	}
 	for _, entry := range entries {
 		data, sidecar, err := g.Spool.Read(g.img.ID, entry.SHA256)
+		if errors.Is(err, spool.ErrCorrupt) || errors.Is(err, spool.ErrNotFound) {
+			continue // set aside by the spool, or swept
+		}
 		if err != nil {
-			continue // set aside by the spool
+			return true, g.awaitSpool(ctx, err)
 		}
 		var side spoolFacts
 		if json.Unmarshal(sidecar, &side) != nil || side.Kind != kindRaw {
