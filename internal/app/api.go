@@ -33,10 +33,14 @@ func (a *App) handler(drain context.Context) http.Handler {
 	callers := a.authenticator()
 	waiter := events.NewWaiter(a.hub, a.store)
 
-	site := siteapi.New(siteapi.Deps{
+	deps := siteapi.Deps{
 		Dispatch: a.dispatch, Store: a.store, Waiter: waiter, Links: a.cdn, Inspector: &inspector{app: a},
 		Auth: callers, Log: a.log, SyncWait: a.cfg.SyncWait, Drain: drain, Version: Version(),
-	})
+	}
+	if r := a.revalidator(); r != nil {
+		deps.Revalidator = r
+	}
+	site := siteapi.New(deps)
 	site.Register(mux)
 	jobs := v1.New(drain, v1.Config{
 		Dispatch: a.dispatch, Store: a.store, Wait: waiter, Watch: a.watch, Auth: callers,

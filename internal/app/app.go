@@ -29,6 +29,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/queue"
 	"github.com/glad-labs/frontispiece/internal/spool"
 	"github.com/glad-labs/frontispiece/internal/store"
+	"github.com/glad-labs/frontispiece/internal/webhook"
 	"github.com/glad-labs/frontispiece/tasks"
 )
 
@@ -218,8 +219,24 @@ func (a *App) openSpool(_ context.Context, part Part) error {
 func (a *App) openDispatch() {
 	a.dispatch = dispatch.New(dispatch.Config{
 		Store: a.store, Ringer: a.queue, Notifier: a.hub, Capabilities: a.chain, Links: a.cdn, Log: a.log,
-		Lease: a.pace.lease, SpoolLostAfter: a.cfg.SpoolLostAfter,
+		Lease: a.pace.lease, SpoolLostAfter: a.cfg.SpoolLostAfter, Targets: a.targets(),
 	})
+}
+
+// targets lists who is told of published posts.
+func (a *App) targets() []string {
+	if a.cfg.RevalidateURL.IsZero() {
+		return nil
+	}
+	return []string{dispatch.TargetRevalidate}
+}
+
+// revalidator is nil when the site is not to be told.
+func (a *App) revalidator() *webhook.Revalidator {
+	if a.cfg.RevalidateURL.IsZero() {
+		return nil
+	}
+	return webhook.NewRevalidator(a.cfg.RevalidateURL.Reveal(), a.cfg.RevalidateSecret.Reveal())
 }
 
 // decoders is how many pictures are decoded at once: the cores, and no more

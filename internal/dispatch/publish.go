@@ -45,7 +45,7 @@ func (d *Dispatch) publish(ctx context.Context, tx *store.Tx, state *editorial.D
 	}
 	eventID := newID()
 	after.event(img, event, map[string]any{"event": eventID, "post": post.ID, "slug": post.Slug})
-	return d.queueDeliveries(ctx, tx, eventID, event, post, *state)
+	return d.queueDeliveries(ctx, tx, eventID, event, post, state.DraftID, after)
 }
 
 // pictureToPublish is the one statement of which picture an approval means:
@@ -85,18 +85,4 @@ func (d *Dispatch) publishDraft(ctx context.Context, tx *store.Tx, draft *editor
 		columns["published_at"], columns["completed_at"] = post.PublishedAt, post.PublishedAt
 	}
 	return tx.UpdateDraft(ctx, draft.ID, columns)
-}
-
-// queueDeliveries writes, with the post, what has to be told to whom.
-func (d *Dispatch) queueDeliveries(ctx context.Context, tx *store.Tx, eventID, event string, post editorial.Post, state editorial.DraftImages) error {
-	for _, target := range d.Targets {
-		err := tx.InsertDelivery(ctx, store.Delivery{
-			ID: newID(), Event: event, Target: target, DraftID: state.DraftID, PostID: post.ID,
-			Payload: map[string]any{"id": eventID, "type": event, "post_id": post.ID, "slug": post.Slug, "image_url": post.FeaturedImageURL},
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

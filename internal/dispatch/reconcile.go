@@ -36,6 +36,7 @@ func (d *Dispatch) Reconcile(ctx context.Context) (Report, error) {
 		d.settleJobs(ctx, &r),
 		d.publishLate(ctx, &r),
 		d.replaceLost(ctx, &r),
+		d.reringDeliveries(ctx, &r),
 	)
 }
 

@@ -1,0 +1,89 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/glad-labs/frontispiece/internal/dispatch"
+	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/queue"
+	"github.com/glad-labs/frontispiece/internal/store"
+	"github.com/glad-labs/frontispiece/internal/worker"
+	"github.com/glad-labs/frontispiece/tasks"
+)
+
+// deliveryBook is one delivery and what became of it.
+type deliveryBook struct {
+	delivery  store.Delivery
+	claimErr  error
+	ended     bool
+	failure   *editorial.Failure
+	postponed time.Duration
+}
+
+func (b *deliveryBook) ClaimDelivery(context.Context, string) (store.Delivery, error) {
+	return b.delivery, b.claimErr
+}
+
+func (b *deliveryBook) EndDelivery(_ context.Context, _ store.Delivery, f *editorial.Failure) error {
+	b.ended, b.failure = true, f
+	return nil
+}
+
+func (b *deliveryBook) PostponeDelivery(_ context.Context, _ store.Delivery, f *editorial.Failure, delay time.Duration) error {
+	b.failure, b.postponed = f, delay
+	return nil
+}
+
+type targetFunc func() error
+
+func (f targetFunc) Deliver(context.Context, store.Delivery) error { return f() }
+
+func TestNotify(t *testing.T) {
+	t.Parallel()
+	arrives := targetFunc(func() error { return nil })
+	refuses := targetFunc(func() error { return errors.New("site.example answers 503") })
+	tests := []struct {
+		name       string
+		claimErr   error
+		age        time.Duration
+		target     worker.Target
+		ended      bool
+		failure    string
+		comesAgain bool
+	}{
+		{name: "arrives", target: arrives, ended: true},
+		{name: "refused", target: refuses, failure: "not_delivered", comesAgain: true},
+		{name: "refused for a day", target: refuses, age: 25 * time.Hour, ended: true, failure: "not_delivered"},
+		{name: "nobody to tell any more", ended: true, failure: "no_target"},
+		{name: "somebody else tells it", claimErr: dispatch.ErrNotDue, target: refuses},
+		{name: "the database is away", claimErr: errors.New("connection refused"), target: refuses, comesAgain: true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			book := &deliveryBook{claimErr: tt.claimErr, delivery: store.Delivery{
+				ID: "d", Event: "post.published", Target: "revalidate", Attempt: 1, CreatedAt: time.Now().Add(-tt.age),
+			}}
+			n := &worker.Notifier{Rows: book, Targets: map[string]worker.Target{}, MaxWait: time.Minute, Log: slog.New(slog.DiscardHandler)}
+			if tt.target != nil {
+				n.Targets["revalidate"] = tt.target
+			}
+			err := n.Notify(t.Context(), tasks.NewPayload("d", 0))
+			var again *queue.RetryAfter
+			if errors.As(err, &again) != tt.comesAgain || !tt.comesAgain && err != nil {
+				t.Errorf("the task ends with %v, want it to come again: %v", err, tt.comesAgain)
+			}
+			code := ""
+			if book.failure != nil {
+				code = book.failure.Code
+			}
+			if book.ended != tt.ended || code != tt.failure {
+				t.Errorf("ended %v with %q, want %v with %q", book.ended, code, tt.ended, tt.failure)
+			}
+		})
+	}
+}
