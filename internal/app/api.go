@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/glad-labs/frontispiece/internal/auth"
@@ -22,13 +24,17 @@ func (a *App) RunAPI(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	h, err := a.handler(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	a.banner(stdout, listener.Addr())
-	return edge.Serve(ctx, listener, a.handler(ctx), a.cfg.ShutdownGrace, a.log)
+	return edge.Serve(ctx, listener, h, a.cfg.ShutdownGrace, a.log)
 }
 
 // handler is every route of the program. drain ends when the server drains:
 // whoever waits for a picture then gets the answer so far.
-func (a *App) handler(drain context.Context) http.Handler {
+func (a *App) handler(drain context.Context) (http.Handler, error) {
 	mux := http.NewServeMux()
 	callers := a.authenticator()
 	waiter := events.NewWaiter(a.hub, a.store)
@@ -52,8 +58,10 @@ func (a *App) handler(drain context.Context) http.Handler {
 	mux.Handle("GET "+cdn.LocalPrefix, a.images)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", a.ready)
-	mux.Handle("/api/", site.NotFound())
-	return edge.Handler(mux, edge.Config{
+	if err := a.mountRest(mux, site, callers); err != nil {
+		return nil, err
+	}
+	around := edge.Config{
 		Log: a.log, AllowedOrigins: a.cfg.AllowedOrigins,
 		Fail: func(w http.ResponseWriter, r *http.Request, err error) {
 			if strings.HasPrefix(r.URL.Path, "/v1/") {
@@ -62,7 +70,28 @@ func (a *App) handler(drain context.Context) http.Handler {
 			}
 			site.Fail(w, r, err)
 		},
-	})
+	}
+	return edge.Handler(mux, around), nil
+}
+
+// mountRest mounts what answers paths that no route serves: the site's present
+// backend where there is one, else a plain refusal in the site's envelope.
+func (a *App) mountRest(mux *http.ServeMux, site *siteapi.API, callers auth.Authenticator) error {
+	if a.cfg.SiteBackendURL.IsZero() {
+		mux.Handle("/api/", site.NotFound())
+		return nil
+	}
+	backend, err := url.Parse(a.cfg.SiteBackendURL.Reveal())
+	if err != nil {
+		return errors.New("SITE_BACKEND_URL is not a URL")
+	}
+	pass := site.Pass(backend)
+	if !a.cfg.AuthConfigured() {
+		// Tokens are the backend's to check, but this machine's doors are ours.
+		pass = callers.Middleware(site.Fail)(pass)
+	}
+	mux.Handle("/", pass)
+	return nil
 }
 
 // authenticator recognises callers: by the site's tokens where a secret is

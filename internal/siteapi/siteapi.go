@@ -4,8 +4,7 @@
 // It holds no rules. What may be decided is dispatch's, what may follow what is
 // editorial's; here a request becomes a call and an answer becomes the shape
 // that the front ends read, with new fields only ever added. It deliberately
-// neither sets CORS, compresses nor limits rates, and it passes nothing on to
-// the site's present backend: those are wrapped around it.
+// neither sets CORS, compresses nor limits rates: those are wrapped around it.
 //
 // Its one trap: the front ends treat an empty image_url and success:false as
 // the failure, not the status code, so the media routes answer 200 for every
