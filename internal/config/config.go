@@ -68,8 +68,6 @@ type Config struct {
 	SiteBackendURL   URL      `env:"SITE_BACKEND_URL" help:"The site's present backend: paths that we do not serve pass through to it."`
 	RevalidateURL    URL      `env:"REVALIDATE_URL" help:"Called after each publication so that the site drops its cached page."`
 	RevalidateSecret Secret   `env:"REVALIDATE_SECRET" help:"Sent to REVALIDATE_URL as x-revalidate-secret."`
-	DefaultAuthor    string   `env:"DEFAULT_AUTHOR" envDefault:"Poindexter AI" help:"Author of a post whose draft names none; created when missing."`
-	DefaultCategory  string   `env:"DEFAULT_CATEGORY" envDefault:"Technology" help:"Category of a post whose draft names none; created when missing."`
 
 	_             struct{}   `section:"Running"`
 	SyncWait      Duration   `env:"SYNC_WAIT" envDefault:"120s" min:"0s" max:"10m" help:"How long the site's generate call waits for its picture before it answers with the job's id."`

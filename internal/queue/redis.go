@@ -89,9 +89,10 @@ func embedded() (redis.UniversalClient, func(), error) {
 	return client, mini.Close, nil
 }
 
-// sentinelOptions reads user:password@host:26379,host:26379/master/db.
+// sentinelOptions reads user:password@host:26379,host:26379/master/db, or the
+// same with ?master=name instead.
 func sentinelOptions(rest string) (*redis.FailoverOptions, error) {
-	form := errors.New("not a Sentinel URL; expected redis-sentinel://user:password@host:26379,host:26379/master-name/0")
+	form := errors.New("not a Sentinel URL; expected redis-sentinel://user:password@host:26379,host:26379?master=name")
 	opt := &redis.FailoverOptions{}
 	if i := strings.LastIndex(rest, "@"); i >= 0 {
 		user, password, _ := strings.Cut(rest[:i], ":")
@@ -116,6 +117,9 @@ func sentinelOptions(rest string) (*redis.FailoverOptions, error) {
 	}
 	hosts, path, _ := strings.Cut(rest, "/")
 	master, db, _ := strings.Cut(path, "/")
+	if name := values.Get("master"); name != "" {
+		master, db = name, path
+	}
 	if hosts == "" || master == "" {
 		return nil, form
 	}
