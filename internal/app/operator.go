@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,18 +27,21 @@ import (
 )
 
 // Operator is what the operators' command may do to the rows. It runs no server
-// and holds no lock, so it works beside a running API, an embedded one too.
+// and holds no lock, so it works beside a running API, an embedded one too. It
+// is for one goroutine.
 type Operator struct {
-	*store.Store
-	dispatch *dispatch.Dispatch
-	bell     *bell
-	app      *App
+	*dispatch.Dispatch
+	bell *bell
+	app  *App
 }
 
 // OpenOperator opens the database, which must be there and migrated, and the
 // queue where it is not inside the API's process.
 func OpenOperator(ctx context.Context, cfg config.Config, log *slog.Logger) (o *Operator, err error) {
-	a := &App{cfg: cfg, log: log, pace: paceOf(cfg)}
+	a := &App{cfg: cfg, log: log, pace: productionPace}
+	if cfg.Embedded() {
+		a.pace = embeddedPace
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -49,13 +51,13 @@ func OpenOperator(ctx context.Context, cfg config.Config, log *slog.Logger) (o *
 	if err != nil {
 		return nil, err
 	}
-	a.store = rows.store
+	a.store = rows.Store
 	a.onClose(rows.Close)
 	if err := rows.ready(ctx); err != nil {
 		return nil, fmt.Errorf("DATABASE_URL %s: %w", cfg.DatabaseURL, err)
 	}
-	o = &Operator{Store: a.store, bell: &bell{}, app: a}
-	var notifier dispatch.Notifier = unheard{}
+	o = &Operator{bell: &bell{}, app: a}
+	var notifier dispatch.Notifier = o.bell
 	if !cfg.Embedded() {
 		if err := a.openQueue(ctx, API); err != nil {
 			return nil, err
@@ -67,55 +69,32 @@ func OpenOperator(ctx context.Context, cfg config.Config, log *slog.Logger) (o *
 			return nil, err
 		}
 	}
-	o.dispatch = dispatch.New(dispatch.Config{
+	o.Dispatch = dispatch.New(dispatch.Config{
 		Store: a.store, Ringer: o.bell, Notifier: notifier, Capabilities: a.chain, Links: a.cdn, Log: log,
 		Lease: a.pace.lease, SpoolLostAfter: cfg.SpoolLostAfter,
 	})
 	return o, nil
 }
 
-func paceOf(cfg config.Config) pace {
-	if cfg.Embedded() {
-		return embeddedPace
-	}
-	return productionPace
-}
-
 // Close closes what was opened.
 func (o *Operator) Close() error { return o.app.Close() }
-
-// Retry is [dispatch.Dispatch.Retry].
-func (o *Operator) Retry(ctx context.Context, jobID, caller string) error {
-	_, err := o.dispatch.Retry(ctx, jobID, caller)
-	return err
-}
-
-// Reconcile is [dispatch.Dispatch.Reconcile]. Where the queue is inside the
-// API's process it rings nothing, because only the API can.
-func (o *Operator) Reconcile(ctx context.Context) (dispatch.Report, error) {
-	return o.dispatch.Reconcile(ctx)
-}
 
 // Unrung is how many tasks the queue has not taken from this process; the
 // running programs ring them, at the latest after the returned while.
 func (o *Operator) Unrung() (tasks int, within time.Duration) {
-	return o.bell.unrung(), o.app.pace.reconcile + dispatch.Quiet
+	return o.bell.missed, o.app.pace.reconcile + dispatch.Quiet
 }
 
 // bell rings until the queue fails once: the rows are committed, and to wait
 // for a queue that is away at every row would take minutes.
 type bell struct {
-	queue dispatch.Ringer // nil: inside another process
-
-	mu     sync.Mutex
+	queue  dispatch.Ringer // nil: inside another process
 	missed int
 }
 
 // Ring implements [dispatch.Ringer]. A ring that did not work is counted and is
 // no error: a line a row would drown the one that matters.
 func (b *bell) Ring(ctx context.Context, bells ...dispatch.Bell) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if b.queue == nil || b.missed > 0 || b.queue.Ring(ctx, bells...) != nil {
 		b.missed += len(bells)
 	}
@@ -135,18 +114,9 @@ func (b *bell) States(ctx context.Context, bells []dispatch.Bell) ([]dispatch.Ta
 	return states, nil
 }
 
-func (b *bell) unrung() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.missed
-}
-
-// unheard is for notes to a process that cannot be reached: whoever waits there
-// looks at the row every few seconds anyway.
-type unheard struct{}
-
-// Notify implements [dispatch.Notifier].
-func (unheard) Notify(context.Context, ...dispatch.Note) {}
+// Notify implements [dispatch.Notifier] where nobody can be told: who waits in
+// the API's process looks at the row every few seconds anyway.
+func (b *bell) Notify(context.Context, ...dispatch.Note) {}
 
 // openStorageThere is openStorage without making the local directory.
 func (a *App) openStorageThere(ctx context.Context, part Part) (err error) {
@@ -160,8 +130,8 @@ func (a *App) openStorageThere(ctx context.Context, part Part) (err error) {
 // Rows is the database, as the operators' command and the doctor look at it:
 // whatever state it is in.
 type Rows struct {
-	store *store.Store
-	cfg   config.Config
+	*store.Store
+	cfg config.Config
 }
 
 // OpenRows connects and changes nothing. A SQLite file that is missing is made
@@ -180,9 +150,6 @@ func OpenRows(ctx context.Context, cfg config.Config, create bool) (*Rows, error
 	return &Rows{s, cfg}, nil
 }
 
-// Close closes the connection.
-func (r *Rows) Close() error { return r.store.Close() }
-
 // ready refuses a database that the programs would have to migrate first.
 func (r *Rows) ready(ctx context.Context) error {
 	if err := r.CheckSchema(ctx); err != nil {
@@ -191,29 +158,26 @@ func (r *Rows) ready(ctx context.Context) error {
 		}
 		return err
 	}
-	return r.store.Detect(ctx)
+	return r.Detect(ctx)
 }
 
 // Server is what the database calls itself, with its version.
 func (r *Rows) Server(ctx context.Context) (string, error) {
 	name, query := "SQLite ", `SELECT sqlite_version()`
-	if r.store.Dialect() == "postgres" {
+	if r.Dialect() == "postgres" {
 		name, query = "PostgreSQL ", `SHOW server_version`
 	}
 	var version string
-	err := r.store.DB().GetContext(ctx, &version, query)
+	err := r.DB().GetContext(ctx, &version, query)
 	return name + version, err
 }
 
 // TryWrite changes no row, which takes the same rights and the same locks as
 // changing one.
 func (r *Rows) TryWrite(ctx context.Context) error {
-	_, err := r.store.DB().ExecContext(ctx, `UPDATE image_jobs SET updated_at = updated_at WHERE 1 = 0`)
+	_, err := r.DB().ExecContext(ctx, `UPDATE image_jobs SET updated_at = updated_at WHERE 1 = 0`)
 	return err
 }
-
-// Detect is [store.Store.Detect].
-func (r *Rows) Detect(ctx context.Context) error { return r.store.Detect(ctx) }
 
 // migrationsTable is store's, and the sign that a database was ever migrated by
 // us. goose makes it when asked for the version, which looking must not do.
@@ -228,7 +192,7 @@ func (r *Rows) CheckSchema(ctx context.Context) error {
 	if !known {
 		return fmt.Errorf("%w (it has none of our tables)", store.ErrSchemaBehind)
 	}
-	return r.store.CheckSchema(ctx)
+	return r.Store.CheckSchema(ctx)
 }
 
 // Steps lists every migration and whether it was taken. It changes nothing.
@@ -238,7 +202,7 @@ func (r *Rows) Steps(ctx context.Context) ([]store.Migration, error) {
 		return nil, err
 	}
 	if known {
-		return r.store.Migrations(ctx)
+		return r.Store.Migrations(ctx)
 	}
 	return Steps(r.cfg)
 }
@@ -285,11 +249,11 @@ func (r *Rows) SiteTables(ctx context.Context) (there, missing []string, err err
 
 func (r *Rows) has(ctx context.Context, table string) (bool, error) {
 	query := `SELECT COUNT(*) FROM sqlite_master WHERE name = ?`
-	if r.store.Dialect() == "postgres" {
+	if r.Dialect() == "postgres" {
 		query = `SELECT COUNT(to_regclass($1))` // in the search path, where our statements look
 	}
 	var n int
-	if err := r.store.DB().GetContext(ctx, &n, query, table); err != nil {
+	if err := r.DB().GetContext(ctx, &n, query, table); err != nil {
 		return false, fmt.Errorf("look for table %s: %w", table, err)
 	}
 	return n > 0, nil
@@ -311,28 +275,27 @@ func (r *Rows) Migrate(ctx context.Context) ([]store.Migration, error) {
 		}
 		defer func() { _ = unlock() }() // held or not, it ends with the process
 	}
-	return r.store.Migrate(ctx)
+	return r.Store.Migrate(ctx)
 }
 
 // Examination is everything that the doctor can try with a configuration. Call
 // done after it.
 func Examination(ctx context.Context, cfg config.Config) (sections []doctor.Section, done func() error) {
-	a := &App{cfg: cfg, log: slog.New(slog.DiscardHandler), pace: paceOf(cfg)}
-	sections = append(sections, doctor.Configuration(cfg), a.examinePictures(ctx),
-		doctor.Databases(cfg.DatabaseURL.String(), func(ctx context.Context) (doctor.Database, error) {
-			return openRowsFor(ctx, cfg)
-		}),
-		a.examineQueue(), a.examineSpool(), a.examineGenerators(ctx))
-	return sections, a.Close
+	a := &App{cfg: cfg, log: slog.New(slog.DiscardHandler)}
+	return []doctor.Section{
+		doctor.Configuration(cfg), a.examinePictures(ctx), a.examineDatabase(), a.examineQueue(), a.examineSpool(),
+		a.examineGenerators(ctx),
+	}, a.Close
 }
 
-// openRowsFor drops the prefix that names the variable: the doctor's line does.
-func openRowsFor(ctx context.Context, cfg config.Config) (doctor.Database, error) {
-	rows, err := OpenRows(ctx, cfg, false)
-	if err != nil {
-		return nil, errors.Unwrap(err)
-	}
-	return rows, nil
+func (a *App) examineDatabase() doctor.Section {
+	return doctor.Databases(a.cfg.DatabaseURL.String(), func(ctx context.Context) (doctor.Database, error) {
+		rows, err := OpenRows(ctx, a.cfg, false)
+		if err != nil {
+			return nil, errors.Unwrap(err) // the line names the variable already
+		}
+		return rows, nil
+	})
 }
 
 func (a *App) examinePictures(ctx context.Context) doctor.Section {
@@ -423,16 +386,14 @@ func forget(ctx context.Context, q *queue.Queue, b dispatch.Bell) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), inspectTimeout)
 	defer cancel()
 	prefix := "asynq:{" + b.Queue + "}:"
-	keys := []string{prefix + "t:" + b.Payload.TaskID()}
-	for _, name := range []string{"pending", "active", "lease", "scheduled", "retry", "archived", "completed", "processed", "failed"} {
+	day := time.Now().UTC().Format(time.DateOnly)
+	var keys []string
+	for _, name := range []string{
+		"t:" + b.Payload.TaskID(), "pending", "active", "lease", "scheduled", "retry", "archived", "completed",
+		"processed", "processed:" + day, "failed", "failed:" + day,
+	} {
 		keys = append(keys, prefix+name)
 	}
-	// The day may have changed since the task was counted.
-	for _, at := range []time.Time{time.Now().Add(-time.Minute), time.Now()} {
-		day := at.UTC().Format(time.DateOnly)
-		keys = append(keys, prefix+"processed:"+day, prefix+"failed:"+day)
-	}
-	// What cannot be removed expires, or shows as an empty queue: no harm.
-	_ = q.Redis().Del(ctx, keys...).Err()
+	_ = q.Redis().Del(ctx, keys...).Err() // what stays expires
 	_ = q.Redis().SRem(ctx, "asynq:queues", b.Queue).Err()
 }
