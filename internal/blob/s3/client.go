@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/glad-labs/frontispiece/internal/blob"
 )
@@ -137,6 +138,9 @@ func (c Config) loadOptions() []func(*config.LoadOptions) error {
 	opts := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(c.httpClient()),
 		config.WithRetryer(newRetryer),
+		// Its own log goes to stderr in a form of its own, and says nothing that
+		// the errors do not.
+		config.WithLogger(logging.Nop{}),
 	}
 	if c.Region != "" {
 		opts = append(opts, config.WithRegion(c.Region))
