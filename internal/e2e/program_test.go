@@ -38,11 +38,23 @@ func newProgram(t testing.TB, file, name string, env ...string) *program {
 	p := &program{t: t, name: name, file: file, env: env}
 	t.Cleanup(func() {
 		p.kill()
+		p.wantOneKindOfLog()
 		if t.Failed() {
 			t.Logf("%s said:\n%s%s", name, p.stdout.tail(30), p.stderr.tail(60))
 		}
 	})
 	return p
+}
+
+// wantOneKindOfLog looks for lines that no log collector could read: a library
+// that writes to stderr by itself, a panic. The refusal of a start is no log.
+func (p *program) wantOneKindOfLog() {
+	for line := range strings.Lines(p.stderr.String()) {
+		if !strings.HasPrefix(line, "time=") && !strings.HasPrefix(line, "frontispiece-"+p.file+": ") {
+			p.t.Errorf("%s: a line that is not of its log: %.200s", p.name, line)
+			return
+		}
+	}
 }
 
 func (p *program) start() {

@@ -13,6 +13,8 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver
 	"github.com/jmoiron/sqlx"
 	_ "modernc.org/sqlite" // the "sqlite" driver
+
+	"github.com/glad-labs/frontispiece/internal/blob"
 )
 
 // records is everything that the checker judges by.
@@ -138,11 +140,12 @@ func openDB(t testing.TB, url string) *sqlx.DB {
 	return db
 }
 
-// readObjects digests every picture below dir, a bucket as a folder.
+// readObjects digests every picture below dir, a bucket as a folder. The canary
+// is none.
 func readObjects(dir string) (map[string]string, error) {
 	objects := make(map[string]string)
 	err := filepath.WalkDir(filepath.Join(dir, "generated"), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || d.IsDir() || d.Name() == filepath.Base(string(blob.Canary)) {
 			return err
 		}
 		b, err := os.ReadFile(path)
