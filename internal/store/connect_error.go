@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -38,6 +39,11 @@ func connectError(err error) error {
 }
 
 func postgresRefusal(pg *pgconn.PgError) error {
+	// Its code, 08P01, is that of every breach of the protocol.
+	if strings.Contains(pg.Message, "startup parameter") {
+		return errors.New("a pooler stands before the server and refuses our settings; " +
+			"append default_query_exec_mode=exec to the URL's query, and set statement_timeout and lock_timeout on the role")
+	}
 	switch pg.Code {
 	case "28P01", "28000":
 		return errors.New("the server refuses this user or password")

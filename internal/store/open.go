@@ -40,7 +40,7 @@ func Open(ctx context.Context, rawURL string, o Options) (*Store, error) {
 	var d *dialect
 	switch scheme, rest, _ := strings.Cut(rawURL, ":"); scheme {
 	case "postgres", "postgresql":
-		pg, err := openPostgres(rawURL, o)
+		pg, err := openPostgres(ctx, rawURL, o)
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +68,7 @@ func Open(ctx context.Context, rawURL string, o Options) (*Store, error) {
 	return &Store{Reader: Reader{ext: db, d: d}, db: db}, nil
 }
 
-func openPostgres(rawURL string, o Options) (*sql.DB, error) {
+func openPostgres(ctx context.Context, rawURL string, o Options) (*sql.DB, error) {
 	cfg, err := pgx.ParseConfig(rawURL)
 	if err != nil {
 		return nil, errors.New("not a PostgreSQL URL; expected postgres://user:password@host:5432/database")
@@ -76,17 +76,40 @@ func openPostgres(rawURL string, o Options) (*sql.DB, error) {
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = 5 * time.Second
 	}
-	// A pooler in transaction mode refuses start-up parameters and shares
-	// server sessions: whoever runs one says default_query_exec_mode=exec in
-	// the URL and sets the time-outs on the role.
-	if cfg.DefaultQueryExecMode != pgx.QueryExecModeExec && cfg.DefaultQueryExecMode != pgx.QueryExecModeSimpleProtocol {
-		setTimeout(cfg, "statement_timeout", o.StatementTimeout, 15*time.Second)
-		setTimeout(cfg, "lock_timeout", o.LockTimeout, 5*time.Second)
-		setTimeout(cfg, "idle_in_transaction_session_timeout", 0, 30*time.Second)
-	}
+	// Poolers know these two, and refuse whatever else is said at the start of a
+	// connection: whoever runs one says default_query_exec_mode=exec in the URL
+	// and sets the time-outs on the role.
 	cfg.RuntimeParams["application_name"] = "frontispiece"
 	cfg.RuntimeParams["timezone"] = "UTC"
+	if cfg.DefaultQueryExecMode == pgx.QueryExecModeExec || cfg.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
+		return stdlib.OpenDB(*cfg), nil
+	}
+	setTimeout(cfg, "statement_timeout", o.StatementTimeout, 15*time.Second)
+	setTimeout(cfg, "lock_timeout", o.LockTimeout, 5*time.Second)
+	setTimeout(cfg, "idle_in_transaction_session_timeout", 0, 30*time.Second)
+	pooled, err := throughPooler(ctx, cfg)
+	if err != nil {
+		return nil, connectError(err)
+	}
+	if pooled {
+		cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
 	return stdlib.OpenDB(*cfg), nil
+}
+
+// throughPooler reports whether something between us and the server hands out
+// sessions: the process that greeted us is then not the one that answers. What
+// was prepared in one session may be asked of another there, so that nothing
+// may be prepared at all.
+func throughPooler(ctx context.Context, cfg *pgx.ConnConfig) (bool, error) {
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = conn.Close(ctx) }() // it has answered
+	var answers uint32
+	err = conn.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeExec).Scan(&answers)
+	return answers != conn.PgConn().PID(), err
 }
 
 func setTimeout(cfg *pgx.ConnConfig, name string, wanted, fallback time.Duration) {
@@ -226,25 +249,45 @@ func (s *Store) Migrate(ctx context.Context) ([]Migration, error) {
 	return list, nil
 }
 
-// lockMigrations takes the lock in a transaction of its own and holds that open:
-// unlike a session's lock, this one also works through a pooler that shares
-// sessions, and goes with the connection however the process ends.
+// lockMigrations waits for the lock. It asks again and again instead of waiting
+// inside a session: where a pooler has few of them, those who wait would take
+// them all, and whoever has the lock would get none to migrate in.
 func (s *Store) lockMigrations(ctx context.Context) (unlock func(), err error) {
-	tx, err := s.db.BeginTxx(ctx, nil)
-	if err != nil {
-		return nil, fmt.Errorf("lock migrations: %w", err)
-	}
-	unlock = func() { _ = tx.Rollback() } // it changed nothing
-	for _, statement := range []string{
-		"SET LOCAL idle_in_transaction_session_timeout = 0",
-		"SET LOCAL statement_timeout = 0",
-		"SET LOCAL lock_timeout = 0",
-		fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", migrateLock),
-	} {
-		if _, err := tx.ExecContext(ctx, statement); err != nil {
-			unlock()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		unlock, err := s.tryLockMigrations(ctx)
+		if err != nil {
 			return nil, fmt.Errorf("lock migrations: %w", err)
 		}
+		if unlock != nil {
+			return unlock, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("lock migrations, which another process holds: %w", ctx.Err())
+		case <-tick.C:
+		}
 	}
-	return unlock, nil
+}
+
+// tryLockMigrations takes the lock in a transaction of its own and holds that
+// open: unlike a session's lock, this one also works through a pooler that
+// shares sessions, and goes with the connection however the process ends. unlock
+// is nil when another process has the lock.
+func (s *Store) tryLockMigrations(ctx context.Context) (unlock func(), err error) {
+	tx, err := s.db.BeginTxx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	locked := false
+	_, err = tx.ExecContext(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0")
+	if err == nil {
+		err = tx.GetContext(ctx, &locked, fmt.Sprintf("SELECT pg_try_advisory_xact_lock(%d)", migrateLock))
+	}
+	if err != nil || !locked {
+		_ = tx.Rollback() // it changed nothing
+		return nil, err
+	}
+	return func() { _ = tx.Rollback() }, nil // nor has it now
 }
