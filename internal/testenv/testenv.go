@@ -133,17 +133,18 @@ func StartRedis(t testing.TB, extra ...string) *service.Server {
 // such as "max_connections=5". Creating its cluster takes about a second.
 func StartPostgres(t testing.TB, extra ...string) *service.Server {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "frontispiece-postgres-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Not t.TempDir: its parent is closed to the user whom PostgreSQL runs as.
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s, err := service.StartPostgres(t.Context(), dir, extra...)
+	s, err := service.StartPostgres(t.Context(), openFolder(t), extra...)
 	return started(t, s, err)
 }
 
 func started(t testing.TB, s *service.Server, err error) *service.Server {
+	t.Helper()
+	check(t, err)
+	t.Cleanup(s.Stop)
+	return s
+}
+
+func check(t testing.TB, err error) {
 	t.Helper()
 	if errors.Is(err, service.ErrMissing) {
 		Missing(t, err.Error())
@@ -151,8 +152,6 @@ func started(t testing.TB, s *service.Server, err error) *service.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Stop)
-	return s
 }
 
 // Root is the module's folder, where go.mod is.

@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // RedisDatabases is how many numbered databases a Redis of ours has: one for
@@ -36,10 +34,6 @@ func StartRedis(ctx context.Context, dir string, extra ...string) (*Server, erro
 		logPath: filepath.Join(dir, "redis.log"),
 		stop:    syscall.SIGTERM,
 	}
-	s.ready = func(ctx context.Context) error {
-		client := redis.NewClient(&redis.Options{Addr: s.Addr, ContextTimeoutEnabled: true, MaxRetries: -1})
-		defer client.Close()
-		return client.Ping(ctx).Err()
-	}
+	s.ready = s.ping
 	return s, s.Start(ctx)
 }

@@ -1,6 +1,7 @@
 // Package service starts the real servers that tests need, each on a free
-// loopback port with a folder of its own: a Redis and a PostgreSQL that tests
-// may kill, freeze and start again.
+// loopback port with a folder of its own: a Redis, alone or with a replica and
+// sentinels, and a PostgreSQL, alone or behind a pooler, that tests may kill,
+// freeze and start again.
 //
 // It deliberately knows nothing of testing.T, so that the command withservices
 // can use it, and installs nothing. The trap: PostgreSQL refuses to run as
@@ -74,7 +75,7 @@ func (s *Server) Start(ctx context.Context) error {
 		close(done)
 	}()
 	s.cmd, s.done = cmd, done
-	if err := s.awaitReady(ctx); err != nil {
+	if err := s.await(ctx, s.ready); err != nil {
 		s.end(os.Kill)
 		return fmt.Errorf("start %s: %w\n%s", s.Name, err, s.logTail())
 	}
@@ -93,13 +94,14 @@ func (s *Server) running() bool {
 	}
 }
 
-func (s *Server) awaitReady(ctx context.Context) error {
+// await asks until the answer is nil, the server ends or readyTimeout is over.
+func (s *Server) await(ctx context.Context, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
-		err := s.ready(ctx)
+		err := ask(ctx)
 		if err == nil {
 			return nil
 		}

@@ -15,10 +15,11 @@ import (
 type need struct{ pkg, program, elsewhere string }
 
 var needs = []need{
-	{"redis-server", "redis-server", ""},
+	{"redis-server", "redis-server", ""},                         // it is the sentinel as well
 	{"postgresql", "initdb", "/usr/lib/postgresql/*/bin/initdb"}, // Debian keeps it out of PATH
-	{"libimage-exiftool-perl", "exiftool", ""},                   // an independent reader of our metadata
-	{"webp", "cwebp", ""},                                        // the floor of the rendition figures
+	{"pgbouncer", "pgbouncer", "/usr/sbin/pgbouncer"},
+	{"libimage-exiftool-perl", "exiftool", ""}, // an independent reader of our metadata
+	{"webp", "cwebp", ""},                      // the floor of the rendition figures
 }
 
 // gatewayModule is the S3 server of the tests; newer versions are tried by
