@@ -45,12 +45,15 @@ func Open(url string, timeouts map[string]time.Duration) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Queue{
-		redis:    client,
-		client:   asynq.NewClientFromRedisClient(client),
-		close:    closeRedis,
-		timeouts: timeouts,
-	}, nil
+	q := New(client, timeouts)
+	q.close = closeRedis
+	return q, nil
+}
+
+// New is a queue over a connection that is open already and that Close closes,
+// for tests that cut the line of one process and not of another.
+func New(client redis.UniversalClient, timeouts map[string]time.Duration) *Queue {
+	return &Queue{redis: client, client: asynq.NewClientFromRedisClient(client), close: func() {}, timeouts: timeouts}
 }
 
 // Redis is the connection itself, for progress, budgets and subscriptions.

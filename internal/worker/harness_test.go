@@ -112,7 +112,7 @@ func (s *site) must(err error) {
 func (s *site) dispatch(l *life) *dispatch.Dispatch {
 	return dispatch.New(dispatch.Config{
 		Store: s.store, Ringer: bells{s.line, l}, Notifier: nobody{}, Capabilities: always{}, Links: ownLinks{},
-		Log: slog.New(slog.DiscardHandler), Lease: lease, Targets: []string{"revalidate"},
+		Log: slog.New(slog.DiscardHandler), Lease: lease,
 	})
 }
 

@@ -33,7 +33,7 @@ func TestAnyStorm(t *testing.T) {
 		seed := *firstSeed + uint64(i)
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { goThrough(t, newBelfry(), seed, 40) })
+			synctest.Test(t, func(t *testing.T) { goThrough(t, newBelfry(), seed, 40, 2*recoverAfter) })
 		})
 	}
 }
@@ -47,7 +47,9 @@ type storm struct {
 	alive  []*process
 }
 
-func goThrough(t *testing.T, l line, seed uint64, events int) {
+// goThrough lets events happen and then checks; recovered is when a dead
+// worker's task has come to another.
+func goThrough(t *testing.T, l line, seed uint64, events int, recovered time.Duration) {
 	s := &storm{site: newSite(t, l), rand: rand.New(rand.NewPCG(seed, 1))}
 	s.weather = &weather{rand: rand.New(rand.NewPCG(seed, 2)), storming: true}
 	s.apiLife.weather = s.weather
@@ -61,8 +63,7 @@ func goThrough(t *testing.T, l line, seed uint64, events int) {
 		p.life.unfreeze()
 	}
 	s.settle()
-	// A dead worker's task has been given to another by now.
-	pass(2 * recoverAfter)
+	pass(recovered)
 	for _, wrong := range s.broken() {
 		t.Error(wrong)
 	}
