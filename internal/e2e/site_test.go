@@ -29,6 +29,8 @@ type site struct {
 	s3      *front // between the workers and the S3 server
 	cdn     *front // between everybody and the pictures
 	gateway blobtest.Gateway
+	dir     string // of everybody's DATA_DIR
+	shared  bool   // one spool for all workers
 }
 
 // plan is what a site's tests vary.
@@ -49,7 +51,7 @@ func startSite(t testing.TB, p plan) *site {
 		p.workers = 2
 	}
 	gw := blobtest.StartGateway(t)
-	s := &site{redis: testenv.StartRedis(t), gateway: gw, s3: startFront(t, s3Proxy(t, gw.Endpoint)), cdn: startFront(t, edgeOf(gw))}
+	s := &site{dir: t.TempDir(), shared: p.sharedSpool, redis: testenv.StartRedis(t), gateway: gw, s3: startFront(t, s3Proxy(t, gw.Endpoint)), cdn: startFront(t, edgeOf(gw))}
 	s.db = openDB(t, p.database)
 	env := append([]string{
 		"DATABASE_URL=" + p.database, "REDIS_URL=" + s.redis.URL, "RENDITIONS=64",
@@ -58,15 +60,12 @@ func startSite(t testing.TB, p plan) *site {
 	}, p.env...)
 	addr := freeAddr(t)
 	s.client = newClient(t, "http://"+addr)
-	dir := t.TempDir()
-	s.api = newProgram(t, "api", "api", append(env, "LISTEN_ADDR="+addr, "DATA_DIR="+filepath.Join(dir, "api"))...)
+	s.api = newProgram(t, "api", "api", append(env, "LISTEN_ADDR="+addr, "DATA_DIR="+filepath.Join(s.dir, "api"))...)
 	for n := range p.workers {
 		name := fmt.Sprint("worker", n+1)
-		own := append(env[:len(env):len(env)], "DATA_DIR="+filepath.Join(dir, name))
-		if p.sharedSpool {
-			own = append(own, "SPOOL_DIR="+filepath.Join(dir, "spool"))
-		}
-		s.workers = append(s.workers, newProgram(t, "worker", name, own...))
+		w := newProgram(t, "worker", name, env...)
+		w.env = append(env[:len(env):len(env)], "DATA_DIR="+filepath.Join(s.dir, name), "SPOOL_DIR="+s.spoolDir(w))
+		s.workers = append(s.workers, w)
 	}
 	s.api.start()
 	s.api.awaitReady(s.base)
@@ -74,6 +73,14 @@ func startSite(t testing.TB, p plan) *site {
 		w.start()
 	}
 	return s
+}
+
+// spoolDir is where a worker keeps what waits for its upload.
+func (s *site) spoolDir(w *program) string {
+	if s.shared {
+		return filepath.Join(s.dir, "spool")
+	}
+	return filepath.Join(s.dir, w.name, "spool")
 }
 
 // order is a small picture: these tests are about its way, not about its looks.
