@@ -3,9 +3,9 @@ package queue
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -89,10 +89,11 @@ func embedded() (redis.UniversalClient, func(), error) {
 	return client, mini.Close, nil
 }
 
-// sentinelOptions reads user:password@host:26379,host:26379/master/db, or the
-// same with ?master=name instead.
+// sentinelOptions reads user:password@host:26379,host:26379/0?master=name: the
+// credentials are Redis' own, and the sentinels' password is the same unless
+// sentinel_password says otherwise, empty for none.
 func sentinelOptions(rest string) (*redis.FailoverOptions, error) {
-	form := errors.New("not a Sentinel URL; expected redis-sentinel://user:password@host:26379,host:26379?master=name")
+	form := errors.New("not a Sentinel URL; expected redis-sentinel://user:password@host:26379,host:26379/0?master=name")
 	opt := &redis.FailoverOptions{}
 	if i := strings.LastIndex(rest, "@"); i >= 0 {
 		user, password, _ := strings.Cut(rest[:i], ":")
@@ -104,7 +105,6 @@ func sentinelOptions(rest string) (*redis.FailoverOptions, error) {
 		if opt.Password, err = url.PathUnescape(password); err != nil {
 			return nil, form
 		}
-		// One password for both unless ?sentinel_password= says otherwise.
 		opt.SentinelPassword = opt.Password
 	}
 	rest, query, _ := strings.Cut(rest, "?")
@@ -115,21 +115,30 @@ func sentinelOptions(rest string) (*redis.FailoverOptions, error) {
 	if values.Has("sentinel_password") {
 		opt.SentinelPassword = values.Get("sentinel_password")
 	}
-	hosts, path, _ := strings.Cut(rest, "/")
-	master, db, _ := strings.Cut(path, "/")
-	if name := values.Get("master"); name != "" {
-		master, db = name, path
-	}
-	if hosts == "" || master == "" {
-		return nil, form
-	}
-	opt.MasterName, opt.SentinelAddrs = master, strings.Split(hosts, ",")
+	hosts, db, _ := strings.Cut(rest, "/")
 	if db != "" {
-		if _, err := fmt.Sscanf(db, "%d", &opt.DB); err != nil {
+		if opt.DB, err = strconv.Atoi(db); err != nil || opt.DB < 0 {
 			return nil, form
 		}
 	}
+	for host := range strings.SplitSeq(hosts, ",") {
+		if host == "" {
+			return nil, form
+		}
+		opt.SentinelAddrs = append(opt.SentinelAddrs, withSentinelPort(host))
+	}
+	if opt.MasterName = values.Get("master"); opt.MasterName == "" {
+		return nil, form
+	}
 	return opt, nil
+}
+
+// withSentinelPort adds the usual port to a host that has none.
+func withSentinelPort(host string) string {
+	if _, _, err := net.SplitHostPort(host); err == nil {
+		return host
+	}
+	return net.JoinHostPort(strings.Trim(host, "[]"), "26379")
 }
 
 // patience slows down whoever gets immediate errors from Redis: asynq asks
