@@ -9,6 +9,7 @@ package events
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"log/slog"
 	"sync"
@@ -33,6 +34,7 @@ const All = "*"
 type Hub struct {
 	redis redis.UniversalClient
 	log   *slog.Logger
+	id    string // of this hub, by which it knows its own messages
 
 	mu       sync.RWMutex
 	watchers map[string]map[*Watcher]struct{} // topic -> watchers
@@ -40,21 +42,29 @@ type Hub struct {
 
 // NewHub returns a hub that tells and hears through client.
 func NewHub(client redis.UniversalClient, log *slog.Logger) *Hub {
-	return &Hub{redis: client, log: log, watchers: make(map[string]map[*Watcher]struct{})}
+	return &Hub{redis: client, log: log, id: rand.Text(), watchers: make(map[string]map[*Watcher]struct{})}
 }
 
-// Notify tells every process. It is bounded by ctx and a short time-out of its
-// own, and a failure is only logged: the row has been written.
+// message is what goes through Redis.
+type message struct {
+	From  string          `json:"from"`
+	Notes []dispatch.Note `json:"notes"`
+}
+
+// Notify tells this process and then every other. When it returns, watchers
+// here have been told, so that whoever caused the change sees it. Telling the
+// others is bounded by a short time-out, and a failure is only logged: the row
+// has been written.
 func (h *Hub) Notify(ctx context.Context, notes ...dispatch.Note) {
+	h.fanOut(notes)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 500*time.Millisecond)
 	defer cancel()
-	body, err := json.Marshal(notes)
+	body, err := json.Marshal(message{From: h.id, Notes: notes})
 	if err == nil {
 		err = h.redis.Publish(ctx, channel, body).Err()
 	}
 	if err != nil {
-		h.log.DebugContext(ctx, "a note could not be sent; waiters will look for themselves", "error", err)
-		h.fanOut(notes) // at least those in this process need not wait
+		h.log.DebugContext(ctx, "a note could not be sent; waiters elsewhere will look for themselves", "error", err)
 	}
 }
 
@@ -72,9 +82,9 @@ func (h *Hub) Run(ctx context.Context) {
 			if !ok {
 				return
 			}
-			var notes []dispatch.Note
-			if json.Unmarshal([]byte(m.Payload), &notes) == nil {
-				h.fanOut(notes)
+			var said message
+			if json.Unmarshal([]byte(m.Payload), &said) == nil && said.From != h.id {
+				h.fanOut(said.Notes)
 			}
 		}
 	}

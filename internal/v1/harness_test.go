@@ -24,6 +24,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/auth"
 	"github.com/glad-labs/frontispiece/internal/dispatch"
 	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/events"
 	"github.com/glad-labs/frontispiece/internal/store"
 	"github.com/glad-labs/frontispiece/internal/v1"
 )
@@ -72,7 +73,7 @@ func (w *watchers) Notify(_ context.Context, notes ...dispatch.Note) {
 	defer w.mu.Unlock()
 	for c, id := range w.chans {
 		for _, n := range notes {
-			if n.JobID == id {
+			if n.JobID == id || id == events.All {
 				select {
 				case c <- struct{}{}:
 				default:

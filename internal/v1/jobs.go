@@ -181,6 +181,28 @@ type getJobInput struct {
 }
 
 func (a *API) getJob(ctx context.Context, in *getJobInput) (*jobOutput, error) {
+	if in.Wait > 0 || in.IfNoneMatch == "" {
+		return a.lookAtJob(ctx, in)
+	}
+	if s, ok := a.recent.unchanged(in.ID, in.IfNoneMatch); ok {
+		return notModified(s), nil
+	}
+	s := a.recent.look(in.ID)
+	out, err := a.lookAtJob(ctx, in)
+	a.recent.keep(in.ID, s, out)
+	return out, err
+}
+
+// notModified is the answer without the body, which a 304 does not have.
+func notModified(s *sighting) *jobOutput {
+	out := &jobOutput{Status: http.StatusNotModified, ETag: s.etag, CacheControl: "private, no-cache"}
+	if s.live {
+		out.RetryAfter = pollPause
+	}
+	return out
+}
+
+func (a *API) lookAtJob(ctx context.Context, in *getJobInput) (*jobOutput, error) {
 	job, err := a.readJob(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -66,7 +66,7 @@ type Waiter interface {
 
 // WatchFunc starts watching a job: changed has an element whenever the job may
 // have changed since it was last read. It may tell too often and, when a note
-// is lost, too rarely. stop frees it.
+// is lost, too rarely. stop frees it. [events.All] stands for every job.
 type WatchFunc func(jobID string) (changed <-chan struct{}, stop func())
 
 // Generator is a configured way to get pictures, in the order of asking.
@@ -109,9 +109,10 @@ type Config struct {
 // API is the jobs API. It is safe for concurrent use.
 type API struct {
 	Config
-	drain context.Context // ends when the server drains
-	huma  huma.API
-	mux   http.Handler
+	drain  context.Context // ends when the server drains
+	huma   huma.API
+	mux    http.Handler
+	recent *recent
 }
 
 // New returns the API. When drain ends, long polls answer with what is there
@@ -130,7 +131,7 @@ func New(drain context.Context, c Config) *API {
 	if len(c.CursorKey) == 0 {
 		c.CursorKey = []byte(rand.Text())
 	}
-	a := &API{Config: c, drain: drain}
+	a := &API{Config: c, drain: drain, recent: newRecent(c.Watch)}
 	a.mux = a.routes()
 	return a
 }
