@@ -38,7 +38,7 @@ func startRound(ctx context.Context, tx *store.Tx, state *editorial.DraftImages,
 	for i := range job.Images {
 		job.Images[i].DraftID, job.Images[i].Round = job.DraftID, job.Round
 	}
-	if err := tx.InsertJob(ctx, *job, job.Images); err != nil {
+	if err := tx.InsertJob(ctx, job); err != nil {
 		return err
 	}
 	after.submitted(*job)

@@ -57,7 +57,7 @@ func (d *Dispatch) Submit(ctx context.Context, s Submission) (job editorial.Job,
 		job = newJob(id, s)
 		job.DraftID, job.LinkedBy = link.draftID, link.rule
 		if job.DraftID == "" {
-			if err := tx.InsertJob(ctx, job, job.Images); err != nil {
+			if err := tx.InsertJob(ctx, &job); err != nil {
 				return err
 			}
 			after.submitted(job)
@@ -76,8 +76,7 @@ func (d *Dispatch) Submit(ctx context.Context, s Submission) (job editorial.Job,
 	if err != nil {
 		return editorial.Job{}, false, err
 	}
-	job, err = d.Store.Job(ctx, id)
-	return job, false, err
+	return job, false, nil
 }
 
 // replayError rolls the transaction back: the key's first job stands.

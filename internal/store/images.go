@@ -118,16 +118,20 @@ func (r *Reader) images(ctx context.Context, where string, args ...any) ([]edito
 	return list, nil
 }
 
-// QueuePosition is how many queued images stand before this one, plus one; 0
-// when the image is not queued.
+// MaxQueuePosition is how far QueuePosition counts.
+const MaxQueuePosition = 100
+
+// QueuePosition is how many queued images stand before this one, plus one, and
+// MaxQueuePosition for every image further behind: whoever asks pays for a few
+// rows, however long the queue is. 0 when the image is not queued.
 func (r *Reader) QueuePosition(ctx context.Context, img editorial.Image) (int, error) {
 	if img.State != editorial.StateQueued {
 		return 0, nil
 	}
 	var n int
-	err := r.one(ctx, &n, `SELECT COUNT(*) FROM images q JOIN images me ON me.id = ?
-		WHERE q.state = 'queued' AND (q.priority < me.priority OR q.priority = me.priority AND
-		(q.created_at < me.created_at OR q.created_at = me.created_at AND q.id <= me.id))`, img.ID)
+	err := r.one(ctx, &n, `SELECT COUNT(*) FROM (SELECT 1 FROM images WHERE state = 'queued' AND (priority, created_at, id) <=
+		((SELECT priority FROM images WHERE id = ?), (SELECT created_at FROM images WHERE id = ?), ?)
+		ORDER BY priority, created_at LIMIT ?) AS ahead`, img.ID, img.ID, img.ID, MaxQueuePosition)
 	if err != nil {
 		return 0, fmt.Errorf("queue position of image %s: %w", img.ID, err)
 	}

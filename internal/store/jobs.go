@@ -55,19 +55,28 @@ func (r *jobRow) job(images []editorial.Image) editorial.Job {
 }
 
 // InsertJob inserts a job and its images, each with its id, number and seed set.
-// Their times are the database's.
-func (t *Tx) InsertJob(ctx context.Context, j editorial.Job, images []editorial.Image) error {
-	_, err := t.exec(ctx, `INSERT INTO image_jobs
+// Their times are the database's and are filled in, so that nobody has to read
+// back what was just written.
+func (t *Tx) InsertJob(ctx context.Context, j *editorial.Job) error {
+	var now stamp
+	err := t.one(ctx, &now, `INSERT INTO image_jobs
 		(id, kind, draft_id, round, request, linked_by, created_by, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, {now}, {now})`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, {now}, {now}) RETURNING created_at`,
 		j.ID, string(j.Kind), text(j.DraftID), j.Round, doc(j.Request), string(j.LinkedBy), j.CreatedBy)
 	if err != nil {
 		return fmt.Errorf("insert job %s: %w", j.ID, err)
 	}
-	return t.InsertImages(ctx, j, images)
+	j.CreatedAt, j.UpdatedAt = now.Time, now.Time
+	if err := t.InsertImages(ctx, *j, j.Images); err != nil {
+		return err
+	}
+	for _, img := range j.Images {
+		j.UpdatedAt = img.UpdatedAt
+	}
+	return nil
 }
 
-// InsertImages adds queued images to a job.
+// InsertImages adds queued images to a job and fills in their times.
 func (t *Tx) InsertImages(ctx context.Context, j editorial.Job, images []editorial.Image) error {
 	const row = `(?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, {now}, {now}, {now})`
 	values := make([]string, len(images))
@@ -80,11 +89,15 @@ func (t *Tx) InsertImages(ctx context.Context, j editorial.Job, images []editori
 		values[i] = row
 		args = append(args, img.ID, j.ID, text(j.DraftID), j.Round, img.Number, priority, img.Epoch, img.Seed, img.AltText)
 	}
-	_, err := t.exec(ctx, `INSERT INTO images
+	var now []stamp // the same for each
+	err := t.all(ctx, &now, `INSERT INTO images
 		(id, job_id, draft_id, round, number, state, priority, epoch, seed, alt_text, next_attempt_at, created_at, updated_at)
-		VALUES `+strings.Join(values, ", "), args...)
+		VALUES `+strings.Join(values, ", ")+` RETURNING created_at`, args...)
 	if err != nil {
 		return fmt.Errorf("insert images of job %s: %w", j.ID, err)
+	}
+	for i := range images {
+		images[i].CreatedAt, images[i].UpdatedAt, images[i].NextAttemptAt = now[i].Time, now[i].Time, now[i].Time
 	}
 	return nil
 }

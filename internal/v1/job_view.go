@@ -19,7 +19,7 @@ type Job struct {
 	Round         int                `json:"round,omitempty" doc:"Which request for pictures of its draft this is, from 1"`
 	LinkedBy      string             `json:"linked_by,omitempty" enum:"task_id,title,approval,reject" doc:"How the job found its draft: named by the request, by title, or asked for by a decision"`
 	Request       Request            `json:"request"`
-	QueuePosition int                `json:"queue_position,omitempty" doc:"1 is next. Only while queued, and not in lists"`
+	QueuePosition int                `json:"queue_position,omitempty" doc:"1 is next, 100 is anything from there on. Only while queued, and not in lists"`
 	Progress      Progress           `json:"progress"`
 	Candidates    []Candidate        `json:"candidates" nullable:"false" doc:"By number"`
 	Failure       *editorial.Failure `json:"failure,omitempty" doc:"Why the job failed"`
