@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -58,4 +60,15 @@ func PathElement(s string) (element string, ok bool) {
 		return "", false
 	}
 	return url.PathEscape(s), true
+}
+
+// BasicAuth is the header that sends e's user and password, for servers that
+// ask for them or stand behind a proxy that does; nil when e has none.
+func (e Endpoint) BasicAuth() http.Header {
+	if e.User == nil {
+		return nil
+	}
+	password, _ := e.User.Password()
+	token := base64.StdEncoding.EncodeToString([]byte(e.User.Username() + ":" + password))
+	return http.Header{"Authorization": {"Basic " + token}}
 }
