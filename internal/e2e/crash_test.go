@@ -6,13 +6,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-// lives is how often the program is killed at a random moment.
+// lives is how often the program is killed.
 const lives = 8
 
 // Killed at any moment and started again, everything that was accepted ends,
@@ -23,10 +24,13 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	// that dies with its process counts, so that a poisonous one ends.
 	e := newEmbedded(t, filepath.Join(t.TempDir(), "data"), "RENDITIONS=64", "GENERATE_ATTEMPTS=20")
 	unnoticed := make(map[string]string) // images whose bytes the spool had before their row knew
-	for range lives {
+	for life := range lives {
 		e.start()
 		stop := e.load(`{"prompt":"A lighthouse in a storm","count":3,"width":640,"height":320}`)
 		<-time.After(100*time.Millisecond + rand.N(900*time.Millisecond)) // a moment like any other, not a wait for anything
+		if life%2 == 1 {
+			e.awaitNewInSpool() // the moment at which a crash costs a generation
+		}
 		e.api.kill()
 		stop()
 		e.findUnnoticed(unnoticed)
@@ -68,6 +72,35 @@ func (c *client) load(body string) (stop func()) {
 	return func() {
 		close(done)
 		submitters.Wait()
+	}
+}
+
+// awaitNewInSpool returns as soon as a generated picture has its name in the spool,
+// which is before its row knows.
+func (e *embedded) awaitNewInSpool() {
+	e.t.Helper()
+	list := func() []string {
+		files, err := filepath.Glob(filepath.Join(e.data, "spool", "*-*-*"))
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		return files
+	}
+	before := list()
+	deadline := time.After(embeddedBound)
+	tick := time.NewTicker(200 * time.Microsecond)
+	defer tick.Stop()
+	for {
+		for _, file := range list() {
+			if filepath.Ext(file) != ".json" && !slices.Contains(before, file) && kindOf(file+".json") == "raw" {
+				return
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			e.t.Fatal("nothing gets into the spool")
+		}
 	}
 }
 

@@ -110,6 +110,7 @@ func TestTheFirstPictureNeedsNothing(t *testing.T) {
 	t.Parallel()
 	e := startEmbedded(t)
 
+	e.api.stdout.says(t, soon, "/docs") // its last line
 	banner := e.api.stdout.String()
 	for _, want := range []string{strings.TrimPrefix(e.base, "http://127.0.0.1"), e.data, "curl -X POST", "/api/media/generate-image", "card"} {
 		if !strings.Contains(banner, want) {

@@ -34,7 +34,6 @@ type front struct {
 	server *http.Server
 	fault  fault
 	lifted chan struct{}       // closed when the fault ends: frees those that hang
-	seen   map[string]int      // requests by path
 	puts   map[string][]string // key -> digests that clients signed for it
 }
 
@@ -43,7 +42,7 @@ type fault func(f *front, w http.ResponseWriter, r *http.Request)
 
 func startFront(t testing.TB, next http.Handler) *front {
 	t.Helper()
-	f := &front{t: t, addr: freeAddr(t), next: next, seen: make(map[string]int), puts: make(map[string][]string)}
+	f := &front{t: t, addr: freeAddr(t), next: next, puts: make(map[string][]string)}
 	f.url = "http://" + f.addr
 	f.up()
 	t.Cleanup(func() { f.set(nil); f.down() })
@@ -57,7 +56,7 @@ func (f *front) up() {
 		f.t.Fatal(err)
 	}
 	server := &http.Server{Handler: f}
-	go server.Serve(l) //nolint:errcheck // it ends with down
+	go server.Serve(l)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.server = server
@@ -86,7 +85,6 @@ func (f *front) set(x fault) {
 // ServeHTTP implements http.Handler.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
-	f.seen[r.URL.Path]++
 	if _, key, ok := strings.Cut(r.URL.Path, "/generated/"); ok && r.Method == http.MethodPut {
 		f.puts["generated/"+key] = append(f.puts["generated/"+key], r.Header.Get("X-Amz-Content-Sha256"))
 	}
@@ -104,16 +102,6 @@ func (f *front) bodies() map[string][]string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return maps.Clone(f.puts)
-}
-
-// requests counts what has arrived.
-func (f *front) requests() (n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, count := range f.seen {
-		n += count
-	}
-	return n
 }
 
 // hang holds a request until its client gives up or the fault ends.

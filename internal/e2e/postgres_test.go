@@ -90,6 +90,23 @@ func TestCommitRepliesAreLost(t *testing.T) {
 	t.Logf("%d replies to a commit were lost; %d jobs, of which %d clients heard", w.lost.Load(), len(r.jobs), len(r.accepted))
 }
 
+// A pooler hands each transaction another of its few sessions.
+func TestThroughAPooler(t *testing.T) {
+	t.Parallel()
+	pooler := testenv.StartPgbouncer(t, testenv.Postgres(t))
+	s := startSite(t, plan{database: pooler.URL + "&default_query_exec_mode=exec"}) // as the refusal of the bare one says
+	drafts := make([]string, 4)
+	stop := s.load(order)
+	for n := range drafts {
+		drafts[n] = s.approvedDraft(fmt.Sprint("Through a pooler ", n))
+	}
+	for _, draft := range drafts {
+		s.awaitStatus(draft, "published", productionBound)
+	}
+	stop()
+	s.check().wantAllStored(t)
+}
+
 // approvedDraft is published as soon as its picture is there.
 func (c *client) approvedDraft(title string) string {
 	c.t.Helper()

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/glad-labs/frontispiece/internal/testenv"
 )
 
 // answerWithin is how long a request may take while Redis is away: the row is
@@ -62,6 +64,28 @@ func TestRedisLosesNothing(t *testing.T) {
 			s.wantCleanRedis()
 		})
 	}
+}
+
+// The master dies under load, the sentinels promote its replica, and the
+// programs follow; what the replica had not heard of yet is rung again.
+func TestRedisFailsOver(t *testing.T) {
+	t.Parallel()
+	sentinels := testenv.StartSentinels(t)
+	s := startSite(t, plan{redis: sentinels.URL})
+	draft := s.approvedDraft("Failed over")
+	stop := s.load(order)
+	s.awaitStatus(draft, "published", productionBound)
+
+	sentinels.Master.Kill()
+	before := len(s.acceptedJobs())
+	eventually(t, productionBound, func() error {
+		if n := len(s.acceptedJobs()) - before; n < 20 {
+			return fmt.Errorf("only %d jobs were accepted since the master died", n)
+		}
+		return nil
+	})
+	stop()
+	s.check().wantAllStored(t)
 }
 
 func (s *site) startRedis() {

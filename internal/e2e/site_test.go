@@ -25,9 +25,9 @@ type site struct {
 	api     *program
 	workers []*program
 	db      *sqlx.DB
-	redis   *service.Server
-	s3      *front // between the workers and the S3 server
-	cdn     *front // between everybody and the pictures
+	redis   *service.Server // nil when the plan names another
+	s3      *front          // between the workers and the S3 server
+	cdn     *front          // between everybody and the pictures
 	gateway blobtest.Gateway
 	dir     string // of everybody's DATA_DIR
 	shared  bool   // one spool for all workers
@@ -36,6 +36,7 @@ type site struct {
 // plan is what a site's tests vary.
 type plan struct {
 	database    string   // empty: a database of its own on the shared server
+	redis       string   // empty: a server of its own, at site.redis
 	workers     int      // 0: two
 	sharedSpool bool     // else each worker has a disk of its own
 	env         []string // of every process
@@ -51,10 +52,14 @@ func startSite(t testing.TB, p plan) *site {
 		p.workers = 2
 	}
 	gw := blobtest.StartGateway(t)
-	s := &site{dir: t.TempDir(), shared: p.sharedSpool, redis: testenv.StartRedis(t), gateway: gw, s3: startFront(t, s3Proxy(t, gw.Endpoint)), cdn: startFront(t, edgeOf(gw))}
+	s := &site{dir: t.TempDir(), shared: p.sharedSpool, gateway: gw, s3: startFront(t, s3Proxy(t, gw.Endpoint)), cdn: startFront(t, edgeOf(gw))}
 	s.db = openDB(t, p.database)
+	if p.redis == "" {
+		s.redis = testenv.StartRedis(t)
+		p.redis = s.redis.URL
+	}
 	env := append([]string{
-		"DATABASE_URL=" + p.database, "REDIS_URL=" + s.redis.URL, "RENDITIONS=64",
+		"DATABASE_URL=" + p.database, "REDIS_URL=" + p.redis, "RENDITIONS=64",
 		"AWS_S3_BUCKET=" + gw.Bucket, "AWS_ACCESS_KEY_ID=" + gw.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + gw.SecretAccessKey,
 		"AWS_ENDPOINT_URL_S3=" + s.s3.url, "PUBLIC_BASE_URL=" + s.cdn.url,
 	}, p.env...)
