@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"strings"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // ErrRefused is a Redis that answers and will not have us: a configuration to
@@ -21,6 +23,8 @@ func (q *Queue) Check(ctx context.Context) error {
 		return nil
 	case strings.Contains(err.Error(), "WRONGPASS"), strings.Contains(err.Error(), "NOAUTH"), strings.Contains(err.Error(), "NOPERM"):
 		return ErrRefused
+	case errors.Is(err, redis.Nil): // what a sentinel says of a master that it does not know
+		return errors.New("the sentinels know no master of this name; check ?master=")
 	case errors.As(err, &dns):
 		return errors.New("there is no host of this name")
 	default:

@@ -78,7 +78,7 @@ func pgbouncerConfig(dir, port string, server *url.URL, extra []string) (path st
 		users: fmt.Sprintf("%q \"\"\n", server.User.Username()),
 		path:  strings.Join(lines, "\n") + "\n",
 	} {
-		if err := os.WriteFile(file, []byte(content), 0o644); err != nil { //nolint:gosec // see above
+		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
 			return "", fmt.Errorf("configure pgbouncer: %w", err)
 		}
 	}

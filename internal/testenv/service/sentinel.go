@@ -80,7 +80,7 @@ func (s *Sentinels) awaitQuorum(ctx context.Context) error {
 	for _, sentinel := range s.Sentinels {
 		err := sentinel.await(ctx, func(ctx context.Context) error {
 			client := redis.NewSentinelClient(&redis.Options{Addr: sentinel.Addr, ContextTimeoutEnabled: true, MaxRetries: -1})
-			defer client.Close()
+			defer func() { _ = client.Close() }() // it has answered
 			knows, err := client.Master(ctx, MasterName).Result()
 			if err == nil && (knows["num-slaves"] != "1" || knows["num-other-sentinels"] != "2") {
 				err = fmt.Errorf("%s replicas and %s other sentinels are known", knows["num-slaves"], knows["num-other-sentinels"])
