@@ -10,6 +10,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/dispatch"
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/imagegen"
+	"github.com/glad-labs/frontispiece/internal/imagegen/prompt"
 	"github.com/glad-labs/frontispiece/internal/picture"
 	"github.com/glad-labs/frontispiece/internal/queue"
 	"github.com/glad-labs/frontispiece/internal/spool"
@@ -97,7 +98,7 @@ func (g *generation) ask(ctx context.Context, backend imagegen.Generator) (image
 	defer cancel()
 	r := g.job.Request
 	req := imagegen.Request{
-		ImageID: g.img.ID, Title: r.Title, Prompt: r.Prompt, NegativePrompt: r.NegativePrompt, Keywords: r.Keywords,
+		ImageID: g.img.ID, Title: r.Title, Prompt: prompt.Clean(r.Prompt), NegativePrompt: prompt.Clean(r.NegativePrompt), Keywords: r.Keywords,
 		Width: r.Width, Height: r.Height, Steps: r.Steps, Guidance: r.Guidance, Seed: g.img.Seed, Page: r.Page,
 		SourceURL: r.SourceURL,
 		Started: func(ctx context.Context, id string) error {

@@ -30,10 +30,10 @@ func (w *weather) strike(step string) error {
 	if !w.storming || w.rand.IntN(100) >= 8 {
 		return nil
 	}
-	switch kind, _, _ := strings.Cut(step, ","); {
-	case kind == "generator":
-		return w.generatorFault(strings.HasSuffix(step, "not done"))
-	case kind == "put":
+	switch kind, when, _ := strings.Cut(step, ", "); kind {
+	case "generator":
+		return w.generatorFault(when == "not done")
+	case "put":
 		return blob.Transientf(blob.CodeUnavailable, nil, "the store answers 503")
 	default:
 		return errAway
