@@ -39,7 +39,7 @@ var ours = map[string][]string{
 	"internal/blob":       {},
 	"internal/blob/*":     {"internal/blob"},
 	"internal/imagegen":   {},
-	"internal/imagegen/*": {"internal/imagegen"},
+	"internal/imagegen/*": {"internal/imagegen", "internal/imagegen/prompt", "internal/imagegen/wire"},
 
 	"internal/store":           {"migrations"},
 	"internal/store/storetest": {"internal/store", "internal/testenv"},
@@ -48,7 +48,7 @@ var ours = map[string][]string{
 	"internal/queue":  {"internal/dispatch", "internal/telemetry", "tasks"},
 	"internal/events": {"internal/dispatch"},
 	"internal/worker": {
-		"internal/blob", "internal/cdn", "internal/dispatch", "internal/imagegen", "internal/picture",
+		"internal/blob", "internal/cdn", "internal/dispatch", "internal/imagegen", "internal/imagegen/prompt", "internal/picture",
 		"internal/queue", "internal/spool", "internal/store", "internal/telemetry", "internal/webhook", "tasks",
 	},
 	// They know store's filters and errors, and its rows through interfaces of
@@ -84,6 +84,9 @@ var ours = map[string][]string{
 // implementations may be imported by app and by tests only: everybody else
 // takes the interface.
 var implementations = []string{"internal/blob/*", "internal/imagegen/*"}
+
+// sharedByBackends lie beside the implementations and are none.
+var sharedByBackends = []string{"internal/imagegen/prompt", "internal/imagegen/wire"}
 
 // libraries that must stay exchangeable: who alone may import them. Tests may
 // import what they like.
@@ -148,7 +151,7 @@ func forbidden(from, dep string) string {
 	case dep == "internal/editorial" || forTests:
 		return ""
 	}
-	if matchesAny(implementations, dep) && from != "internal/app" && from != "internal/e2e" {
+	if matchesAny(implementations, dep) && !slices.Contains(sharedByBackends, dep) && from != "internal/app" && from != "internal/e2e" {
 		return "an implementation; only app and tests may know it"
 	}
 	if may, _ := allowed(from); !matchesAny(may, dep) {
