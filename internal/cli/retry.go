@@ -46,10 +46,10 @@ func (c *retryCmd) Validate() error {
 
 // candidate is a job to retry and what that would do.
 type candidate struct {
-	job              string
-	draft            string
+	job            string
+	draft          string
 	uploads, again int // pictures whose bytes are there, and those made again
-	failure          *editorial.Failure
+	failure        *editorial.Failure
 }
 
 // Run retries jobs, one transaction each: what was done before an interruption
@@ -173,7 +173,7 @@ func (c candidate) what() string {
 // tally is what a run of retries came to.
 type tally struct {
 	jobs, uploads, again int
-	left                   []string // one line each
+	left                 []string // one line each
 }
 
 func (s *session) retry(ctx context.Context, o *app.Operator, cfg config.Config, list []candidate) error {

@@ -166,7 +166,8 @@ func wrap(text string, width int, hard bool) []string {
 		switch {
 		case line == "":
 			line = word
-		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width,
+			!hard && utf8.RuneCountInString(word) > width: // it sticks out anyway; a command stays in one piece
 			line += " " + word
 		default:
 			lines = append(lines, line)

@@ -1,0 +1,268 @@
+package doctor_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/glad-labs/frontispiece/internal/blob"
+	"github.com/glad-labs/frontispiece/internal/doctor"
+	"github.com/glad-labs/frontispiece/internal/store"
+)
+
+const fine = "redis_version:7.2.4\r\nrole:master\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\naof_last_write_status:ok\r\n"
+
+func TestQueue(t *testing.T) {
+	t.Parallel()
+	all := func(server, eviction, persistence, task doctor.Status) map[string]doctor.Status {
+		return map[string]doctor.Status{"redis": server, "eviction": eviction, "persistence": persistence, "task": task}
+	}
+	const ok, warn, bad, skip = doctor.OK, doctor.Warning, doctor.Broken, doctor.Skipped
+	tests := []struct {
+		name  string
+		redis redis
+		trip  error
+		want  map[string]doctor.Status
+	}{
+		{"as it should be", redis{info: fine}, nil, all(ok, ok, ok, ok)},
+		{"away", redis{err: errors.New("nobody answers")}, nil, all(bad, skip, skip, skip)},
+		{"too old", redis{info: strings.Replace(fine, "7.2.4", "6.0.16", 1)}, nil, all(bad, skip, skip, skip)},
+		{"the oldest that does", redis{info: strings.Replace(fine, "7.2.4", "6.2.0", 1)}, nil, all(ok, ok, ok, ok)},
+		{"two digits", redis{info: strings.Replace(fine, "7.2.4", "10.0.1", 1)}, nil, all(ok, ok, ok, ok)},
+		{"a replica", redis{info: strings.Replace(fine, "master", "slave", 1)}, nil, all(bad, skip, skip, skip)},
+		{"evicts", redis{info: strings.Replace(fine, "noeviction", "volatile-lru", 1)}, nil, all(ok, bad, ok, ok)},
+		{"only snapshots", redis{info: strings.Replace(fine, "aof_enabled:1", "aof_enabled:0", 1)}, nil, all(ok, ok, warn, ok)},
+		{"its disk is full", redis{info: strings.Replace(fine, "status:ok", "status:err", 1)}, nil, all(ok, ok, warn, ok)},
+		{"says nothing of itself", redis{quiet: errors.New("NOPERM")}, nil, all(warn, warn, warn, ok)},
+		{"an answer of another kind", redis{info: "hello"}, nil, all(warn, warn, warn, ok)},
+		{"takes no task", redis{info: fine}, errors.New("OOM command not allowed"), all(ok, ok, ok, bad)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			trip := func(context.Context) (time.Duration, error) { return time.Millisecond, tt.trip }
+			report := doctor.Examine(t.Context(), doctor.Queue("redis://there", tt.redis, trip))
+			if diff := cmp.Diff(tt.want, outcomes(report)); diff != "" {
+				t.Errorf("outcomes (-want +got):\n%s", diff)
+			}
+			everyComplaintHelps(t, report)
+		})
+	}
+}
+
+// everyComplaintHelps: what is not well says what to type.
+func everyComplaintHelps(t *testing.T, r doctor.Report) {
+	t.Helper()
+	for _, s := range r.Sections {
+		for _, f := range s.Checks {
+			if f.Said == "" || (f.Status == doctor.Broken || f.Status == doctor.Warning) && f.Next == "" {
+				t.Errorf("%s is %s, says %q and advises %q", f.Name, f.Status, f.Said, f.Next)
+			}
+		}
+	}
+}
+
+func TestDatabases(t *testing.T) {
+	t.Parallel()
+	taken := []store.Migration{{Version: 1, Applied: true}, {Version: 2, Applied: true}}
+	half := []store.Migration{{Version: 1, Applied: true}, {Version: 2}}
+	none := []store.Migration{{Version: 1}, {Version: 2}}
+	behind := fmt.Errorf("%w (it is at 1)", store.ErrSchemaBehind)
+	all := func(connect, schema, site, writing doctor.Status) map[string]doctor.Status {
+		return map[string]doctor.Status{"database": connect, "schema": schema, "site tables": site, "writing": writing}
+	}
+	const ok, warn, bad, skip = doctor.OK, doctor.Warning, doctor.Broken, doctor.Skipped
+	tests := []struct {
+		name string
+		open error
+		db   database
+		want map[string]doctor.Status
+	}{
+		{"as it should be", nil, database{steps: taken}, all(ok, ok, ok, ok)},
+		{"not there yet", fmt.Errorf("the file is %w", doctor.ErrNotYet), database{}, all(skip, skip, skip, skip)},
+		{"refuses the password", errors.New("the server refuses this user or password"), database{}, all(bad, skip, skip, skip)},
+		{"answers and refuses queries", nil, database{server: errors.New("no")}, all(bad, skip, skip, skip)},
+		{"without our tables", nil, database{steps: none, schema: behind}, all(ok, warn, skip, skip)},
+		{"a step behind", nil, database{steps: half, schema: behind}, all(ok, warn, ok, ok)},
+		{"ahead", nil, database{steps: taken, schema: store.ErrSchemaAhead}, all(ok, bad, skip, skip)},
+		{"a column is missing", nil, database{steps: taken, detected: errors.New("no column")}, all(ok, ok, bad, ok)},
+		{"a standby", nil, database{steps: taken, write: errors.New("read-only transaction")}, all(ok, ok, ok, bad)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			closed := false
+			tt.db.closed = &closed
+			report := doctor.Examine(t.Context(), doctor.Databases("postgres://there", func(context.Context) (doctor.Database, error) {
+				return tt.db, tt.open
+			}))
+			if diff := cmp.Diff(tt.want, outcomes(report)); diff != "" {
+				t.Errorf("outcomes (-want +got):\n%s", diff)
+			}
+			if tt.open == nil && !closed {
+				t.Error("the connection was left open")
+			}
+			everyComplaintHelps(t, report)
+		})
+	}
+}
+
+func TestSpools(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		open     error
+		spool    spool
+		free     int64
+		freeErr  error
+		writable doctor.Status
+		room     doctor.Status
+	}{
+		{"as it should be", nil, spool{used: 1 << 20, quota: 10 << 30}, 20 << 30, nil, doctor.OK, doctor.OK},
+		{"not there yet", doctor.ErrNotYet, spool{}, 0, nil, doctor.Skipped, doctor.Skipped},
+		{"read-only", errors.New("user 1000 may not write here"), spool{}, 0, nil, doctor.Broken, doctor.Skipped},
+		{"full", nil, spool{used: 10 << 30, quota: 10 << 30, full: true}, 20 << 30, nil, doctor.OK, doctor.Broken},
+		{"more quota than disk", nil, spool{quota: 10 << 30}, 9 << 30, nil, doctor.OK, doctor.Warning},
+		{"what is used counts", nil, spool{used: 5 << 30, quota: 10 << 30}, 5 << 30, nil, doctor.OK, doctor.OK},
+		{"a system that does not tell", nil, spool{quota: 10 << 30}, 0, errors.ErrUnsupported, doctor.OK, doctor.OK},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			report := doctor.Examine(t.Context(), doctor.Spools("/spool",
+				func() (doctor.Spool, error) { return tt.spool, tt.open },
+				func(string) (int64, error) { return tt.free, tt.freeErr }))
+			want := map[string]doctor.Status{"spool": tt.writable, "room": tt.room}
+			if diff := cmp.Diff(want, outcomes(report)); diff != "" {
+				t.Errorf("outcomes (-want +got):\n%s", diff)
+			}
+			everyComplaintHelps(t, report)
+		})
+	}
+}
+
+func TestDiskFree(t *testing.T) {
+	t.Parallel()
+	if free, err := doctor.DiskFree(t.TempDir()); err != nil || free <= 0 {
+		t.Errorf("DiskFree = %d, %v, want some room", free, err)
+	}
+}
+
+// One generator that is away is a warning, since the next one answers; all of
+// them is not.
+func TestGenerators(t *testing.T) {
+	t.Parallel()
+	away := errors.New("connection refused")
+	tests := []struct {
+		name string
+		list []generator
+		want int
+	}{
+		{"both there", []generator{{name: "sdcpp"}, {name: "card"}}, 0},
+		{"one away", []generator{{name: "sdcpp", err: away}, {name: "card"}}, 1},
+		{"all away", []generator{{name: "sdcpp", err: away}, {name: "pexels", err: away}}, 2},
+		{"the only one away", []generator{{name: "sdcpp", err: away}}, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			report := doctor.Examine(t.Context(), doctor.Generators(asGenerators(tt.list)...))
+			if got := report.ExitCode(); got != tt.want {
+				t.Errorf("exit code = %d, want %d: %v", got, tt.want, outcomes(report))
+			}
+			everyComplaintHelps(t, report)
+		})
+	}
+}
+
+// The object of an examination has a key of its own, is put as a picture is,
+// fetched though it cannot be deleted, and deleted though it cannot be fetched.
+func TestPicturesThereAndBack(t *testing.T) {
+	t.Parallel()
+	b := &bucket{}
+	s := doctor.Storage{Bucket: b, Delivery: delivery{}, S3: true, Name: "s3://pictures", Region: "us-east-1"}
+	report := doctor.Examine(t.Context(), doctor.Pictures(s))
+	want := map[string]doctor.Status{
+		"client": doctor.OK, "bucket": doctor.OK, "put": doctor.OK, "fetch": doctor.Broken, "delete": doctor.OK, "url": doctor.OK,
+	}
+	if diff := cmp.Diff(want, outcomes(report)); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+	doctor.Examine(t.Context(), doctor.Pictures(s))
+	if len(b.puts) != 2 || len(b.gone) != 2 {
+		t.Fatalf("two examinations put %d objects and deleted %d", len(b.puts), len(b.gone))
+	}
+	if b.puts[0].Key == b.puts[1].Key || b.puts[0].Key == blob.Canary {
+		t.Errorf("keys %s and %s: a CDN could answer for an earlier examination", b.puts[0].Key, b.puts[1].Key)
+	}
+	if b.puts[0].Key != b.gone[0] {
+		t.Errorf("put %s and deleted %s", b.puts[0].Key, b.gone[0])
+	}
+}
+
+// What the bucket answers is told at the check that it is about, with advice.
+func TestPicturesBlame(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		code, blamed, advice string
+	}{
+		{blob.CodeNoCredentials, "client", "AWS_ACCESS_KEY_ID"},
+		{blob.CodeBadCredentials, "client", "AWS_SECRET_ACCESS_KEY"},
+		{blob.CodeClockSkew, "client", "timedatectl"},
+		{blob.CodeTLS, "client", "curl"},
+		{blob.CodeUnreachable, "client", "curl -i http://s3.test:9000"},
+		{blob.CodeTimeout, "client", "curl"},
+		{blob.CodeSlowDown, "client", "try again"},
+		{blob.CodeNoSuchBucket, "bucket", "aws --endpoint-url http://s3.test:9000 s3 mb s3://pictures"},
+		{blob.CodeWrongRegion, "bucket", "AWS_S3_REGION"},
+		{blob.CodeAccessDenied, "bucket", "s3:PutObject on arn:aws:s3:::pictures/generated/*"},
+		{blob.CodeFull, "bucket", "quota"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.code, func(t *testing.T) {
+			t.Parallel()
+			report := doctor.Examine(t.Context(), doctor.Pictures(doctor.Storage{
+				Bucket: &bucket{check: blob.Configf(tt.code, nil, "it says no")}, Delivery: delivery{}, S3: true,
+				Name: "s3://pictures", Region: "us-east-1", Endpoint: "http://s3.test:9000",
+			}))
+			f := find(t, report, tt.blamed)
+			if f.Status != doctor.Broken || !strings.Contains(f.Next, tt.advice) {
+				t.Errorf("%s is %s and advises %q, want it broken and %q", tt.blamed, f.Status, f.Next, tt.advice)
+			}
+			if got := outcomes(report)["put"]; got != doctor.Skipped {
+				t.Errorf("put is %s, want one complaint and not two", got)
+			}
+		})
+	}
+}
+
+func TestURL(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		base string
+		want doctor.Status
+		next string
+	}{
+		{"/images/", doctor.OK, "PUBLIC_BASE_URL"},
+		{"https://cdn.test/", doctor.OK, "next.config.js"},
+		{"http://localhost:8000/images/", doctor.OK, "next.config.js"},
+		{"http://127.0.0.1:9000/pictures/", doctor.OK, "next.config.js"},
+		{"http://cdn.test/", doctor.Warning, "https"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.base, func(t *testing.T) {
+			t.Parallel()
+			report := doctor.Examine(t.Context(), doctor.Pictures(doctor.Storage{
+				Bucket: &bucket{}, Delivery: base(tt.base), S3: true, Name: "s3://pictures",
+			}))
+			if f := find(t, report, "url"); f.Status != tt.want || !strings.Contains(f.Next, tt.next) || !strings.HasPrefix(f.Said, tt.base) {
+				t.Errorf("%s %q, next %q; want %s and %q", f.Status, f.Said, f.Next, tt.want, tt.next)
+			}
+		})
+	}
+}
