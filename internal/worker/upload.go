@@ -1,12 +1,10 @@
 package worker
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/glad-labs/frontispiece/internal/blob"
@@ -36,6 +34,7 @@ func (w *Worker) Upload(ctx context.Context, p tasks.Payload) error {
 	if err != nil {
 		return u.failed(held, err)
 	}
+	defer closeAll(objects)
 	if err := u.putAll(held, objects); err != nil {
 		return u.failed(held, err)
 	}
@@ -57,12 +56,20 @@ type upload struct {
 	job editorial.Job
 }
 
-// object is bytes on their way into the bucket.
+// object is a file of the spool on its way into the bucket. It is read as it is
+// sent: dozens of uploads that wait for a slow bucket hold no picture in memory.
 type object struct {
 	key         string
 	sha256      string
 	contentType string
-	data        []byte
+	size        int64
+	file        io.ReadSeekCloser
+}
+
+func closeAll(objects []object) {
+	for _, o := range objects {
+		_ = o.file.Close() // only read
+	}
 }
 
 // prepare returns what has to be put. The finished bytes are made once and kept
@@ -70,82 +77,93 @@ type object struct {
 // again and never puts other bytes under the same key.
 func (u *upload) prepare(ctx context.Context) ([]object, error) {
 	if u.img.SHA256 != "" {
-		if objects, err := u.finishedObjects(); err == nil {
+		if objects, err := u.finished(); err == nil {
 			return objects, nil
 		}
 		// Lost since: finishing the same raw bytes gives the same ones.
 	}
-	raw, _, err := u.Spool.Read(u.img.ID, u.img.RawSHA256)
-	if err != nil {
-		return nil, fmt.Errorf("read the spool: %w", err)
-	}
-	var objects []object
-	err = u.decoding(ctx, func() error {
-		objects, err = u.finish(raw)
-		return err
-	})
-	if err != nil {
+	if err := u.decoding(ctx, func() error { return u.finish(ctx) }); err != nil {
 		return nil, err
 	}
-	for _, o := range objects {
-		if _, err := u.Spool.Put(ctx, u.img.ID, spoolFacts{Kind: kindFinished}.encode(), o.data); err != nil {
-			return nil, fmt.Errorf("spool the finished picture: %w", err)
-		}
-	}
-	return objects, u.UploadRows.Finished(ctx, u.img)
-}
-
-// finishedObjects reads back what an earlier try finished.
-func (u *upload) finishedObjects() ([]object, error) {
-	data, _, err := u.Spool.Read(u.img.ID, u.img.SHA256)
-	if err != nil {
+	if err := u.UploadRows.Finished(ctx, u.img); err != nil {
 		return nil, err
 	}
-	objects := []object{{u.img.Key, u.img.SHA256, u.img.ContentType, data}}
-	for _, r := range u.img.Renditions {
-		data, _, err := u.Spool.Read(u.img.ID, r.SHA256)
-		if err != nil {
-			return nil, err
-		}
-		objects = append(objects, object{r.Key, r.SHA256, r.ContentType, data})
+	objects, err := u.finished()
+	if err != nil {
+		// Not the spool's own error: that would mean that the raw bytes, which
+		// were there a moment ago, are lost too.
+		return nil, errors.New("read back the finished picture: " + err.Error())
 	}
 	return objects, nil
 }
 
-// finish strips, marks and shrinks, and fills the image's facts accordingly.
-func (u *upload) finish(raw []byte) ([]object, error) {
+// finished opens what was finished, each file compared with its digest.
+func (u *upload) finished() ([]object, error) {
+	objects := []object{{key: u.img.Key, sha256: u.img.SHA256, contentType: u.img.ContentType}}
+	for _, r := range u.img.Renditions {
+		objects = append(objects, object{key: r.Key, sha256: r.SHA256, contentType: r.ContentType})
+	}
+	for i := range objects {
+		file, entry, err := u.Spool.Open(u.img.ID, objects[i].sha256)
+		if err != nil {
+			closeAll(objects[:i])
+			return nil, err
+		}
+		objects[i].file, objects[i].size = file, entry.Bytes
+	}
+	return objects, nil
+}
+
+// finish strips, marks and shrinks the raw picture, spools what comes of it and
+// fills the image's facts accordingly. All of it happens in a place for work on
+// pixels, the reading and the spooling too, so that no more pictures are in
+// memory than there are places.
+func (u *upload) finish(ctx context.Context) error {
+	raw, _, err := u.Spool.Read(u.img.ID, u.img.RawSHA256)
+	if err != nil {
+		return fmt.Errorf("read the spool: %w", err)
+	}
 	prov := provenance(u.img)
 	original, err := picture.Finish(raw, prov)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	first := object{u.img.Key, digestOf(original.Bytes), original.ContentType, original.Bytes}
-	objects := []object{first}
-	u.img.SHA256, u.img.Bytes, u.img.Renditions = first.sha256, int64(len(first.data)), nil
-	if len(u.Renditions) == 0 {
-		return objects, nil
+	u.img.ContentType, u.img.Bytes, u.img.Renditions = original.ContentType, int64(len(original.Bytes)), nil
+	if u.img.SHA256, err = u.spool(ctx, original); err != nil || len(u.Renditions) == 0 {
+		return err
 	}
 	facts, err := picture.Judge(raw, picture.Limits{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	u.img.Placeholder = picture.Placeholder(facts.Pixels)
 	copies, err := picture.Renditions(facts.Pixels, u.Renditions, prov)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, c := range copies {
 		key, err := blob.Key(u.img.Key).Rendition(c.Width, c.Ext)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		o := object{string(key), digestOf(c.Bytes), c.ContentType, c.Bytes}
-		objects = append(objects, o)
+		digest, err := u.spool(ctx, c)
+		if err != nil {
+			return err
+		}
 		u.img.Renditions = append(u.img.Renditions, editorial.Rendition{
-			Key: o.key, SHA256: o.sha256, ContentType: c.ContentType, Width: c.Width, Height: c.Height, Bytes: int64(len(c.Bytes)),
+			Key: string(key), SHA256: digest, ContentType: c.ContentType, Width: c.Width, Height: c.Height, Bytes: int64(len(c.Bytes)),
 		})
 	}
-	return objects, nil
+	return nil
+}
+
+// spool keeps a finished file and returns its digest.
+func (u *upload) spool(ctx context.Context, e picture.Encoded) (sha256 string, err error) {
+	entry, err := u.Spool.Put(ctx, u.img.ID, spoolFacts{Kind: kindFinished}.encode(), e.Bytes)
+	if err != nil {
+		return "", fmt.Errorf("spool the finished picture: %w", err)
+	}
+	return entry.SHA256, nil
 }
 
 // putAll puts every object and fetches each back through its public URL.
@@ -167,7 +185,7 @@ func (u *upload) putOne(ctx context.Context, o object) error {
 	putCtx, cancel := context.WithTimeout(ctx, u.UploadTimeout)
 	defer cancel()
 	err := u.Bucket.Put(putCtx, blob.Object{
-		Key: blob.Key(o.key), Body: bytes.NewReader(o.data), Size: int64(len(o.data)), SHA256: o.sha256,
+		Key: blob.Key(o.key), Body: o.file, Size: o.size, SHA256: o.sha256,
 		ContentType: o.contentType, TaskID: u.img.DraftID, GeneratedAt: u.img.SpooledAt,
 	})
 	if err != nil {
@@ -175,7 +193,7 @@ func (u *upload) putOne(ctx context.Context, o object) error {
 	}
 	fetchCtx, cancel := context.WithTimeout(ctx, u.UploadTimeout)
 	defer cancel()
-	return u.Delivery.Verify(fetchCtx, o.key, o.sha256, int64(len(o.data)))
+	return u.Delivery.Verify(fetchCtx, o.key, o.sha256, o.size)
 }
 
 // failed decides what an upload's error means. The bytes are paid for, so
@@ -242,9 +260,4 @@ func provenance(img editorial.Image) picture.Provenance {
 		p.Creator, p.Credit, p.Rights, p.SourceURL = img.Credit.Author, img.Credit.Text(), img.Credit.License, img.Credit.PageURL
 	}
 	return p
-}
-
-func digestOf(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
 }

@@ -13,6 +13,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -54,6 +55,8 @@ type Spool interface {
 	// Find lists an image's complete entries.
 	Find(imageID string) ([]spool.Entry, error)
 	Read(imageID, sha256 string) (data, facts []byte, err error)
+	// Open is Read for bytes that need not be in memory; the caller closes it.
+	Open(imageID, sha256 string) (io.ReadSeekCloser, spool.Entry, error)
 	RemoveImage(imageID string) error
 }
 
