@@ -51,8 +51,8 @@ fuzz: ## run every fuzz test for FUZZTIME (30s) each
 	  done; \
 	done
 
-bench: $(BIN)/withservices ## measure each figure beside its floor in the same run
-	$(BIN)/withservices go test -run '^$$' -bench . -benchtime $(BENCHTIME) -timeout 30m $(PKG)
+bench: $(BIN)/withservices ## measure each figure beside its floor in the same run (ROWS='accept|polls' for some)
+	$(BIN)/withservices go test -run '^$$' -bench '^BenchmarkTable$$' -benchtime 1x -timeout 30m ./internal/bench -args -rows '$(ROWS)'
 
 cover: $(BIN)/withservices ## which lines no test reaches
 	$(BIN)/withservices go test -coverprofile=.cache/cover.out -coverpkg=./... $(PKG)

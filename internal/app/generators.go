@@ -9,13 +9,27 @@ import (
 	"github.com/glad-labs/frontispiece/internal/imagegen"
 	"github.com/glad-labs/frontispiece/internal/imagegen/card"
 	"github.com/glad-labs/frontispiece/internal/imagegen/importer"
+	"github.com/glad-labs/frontispiece/internal/imagegen/pexels"
 	"github.com/glad-labs/frontispiece/internal/imagegen/sdcpp"
+	"github.com/glad-labs/frontispiece/internal/imagegen/sdwebui"
+	"github.com/glad-labs/frontispiece/internal/imagegen/sdxlserver"
 )
 
-// makers builds a generator of each scheme.
-var makers = map[string]func(config.Config, config.URL) (imagegen.Generator, error){
-	"card":  func(config.Config, config.URL) (imagegen.Generator, error) { return card.New(), nil },
-	"sdcpp": func(_ config.Config, u config.URL) (imagegen.Generator, error) { return sdcpp.New(backendURL(u)) },
+// makers builds a generator of each kind.
+var makers = map[string]func(*App, config.URL) (imagegen.Generator, error){
+	"card":    func(*App, config.URL) (imagegen.Generator, error) { return card.New(), nil },
+	"pexels":  func(a *App, _ config.URL) (imagegen.Generator, error) { return a.newPexels() },
+	"sdcpp":   func(_ *App, u config.URL) (imagegen.Generator, error) { return sdcpp.New(backendURL(u)) },
+	"sdwebui": func(_ *App, u config.URL) (imagegen.Generator, error) { return sdwebui.New(backendURL(u)) },
+	"sdxl":    func(_ *App, u config.URL) (imagegen.Generator, error) { return sdxlserver.New(backendURL(u)) },
+}
+
+func (a *App) newPexels() (imagegen.Generator, error) {
+	return pexels.New("", pexels.Config{
+		Key:    a.cfg.PexelsAPIKey.Reveal(),
+		Budget: pexels.NewRedisBudget(a.queue.Redis()),
+		Cache:  pexels.NewRedisCache(a.queue.Redis()),
+	})
 }
 
 // backendURL is a generator's own URL, without the name before the plus sign.
@@ -32,7 +46,7 @@ func (a *App) openGenerators(context.Context, Part) error {
 		if !ok {
 			return fmt.Errorf("GENERATORS %s: this version has no generator of that kind, use card", u)
 		}
-		g, err := make(a.cfg, u)
+		g, err := make(a, u)
 		if err != nil {
 			return fmt.Errorf("GENERATORS %s: %w", u, err)
 		}

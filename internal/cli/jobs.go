@@ -69,7 +69,7 @@ func (s *session) printJobs(jobs []editorial.Job) {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d/%d\t%s\n", //nolint:errcheck // as above
 			j.ID, j.State, age(now.Sub(j.CreatedAt)), oneLine(orDash(j.DraftID)), stored, len(j.Images), oneLine(story(j, now)))
 	}
-	table.Flush() //nolint:errcheck,gosec // as above
+	table.Flush() //nolint:errcheck // as above
 	width, terminal := columns(s.out.w)
 	for line := range strings.Lines(text.String()) {
 		line = strings.TrimRight(line, " \n")

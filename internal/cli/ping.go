@@ -89,7 +89,7 @@ func (*pingWorkerCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // Err tells
 	spools, err := rows.Spools(ctx)
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ type Config struct {
 	UploadFor           Duration `env:"UPLOAD_FOR" envDefault:"72h" min:"1m" max:"720h" help:"How long an upload is retried before it is given up. The bytes stay in the spool for an operator's retry."`
 	Renditions          Widths   `env:"RENDITIONS" envDefault:"640,1280,1920" help:"Widths in pixels of the smaller WebP copies, or off."`
 	_                   struct{} `section:"Generating"`
-	Generators          []URL    `env:"GENERATORS" shown:"pexels:,card: with PEXELS_API_KEY, else card:" help:"What makes pictures, in the order of asking, separated by commas: sdcpp+http://, sdwebui+http://, comfyui+http://, sdxl+http://, openai+https://, pexels:, card:."`
+	Generators          []URL    `env:"GENERATORS" shown:"pexels:,card: with PEXELS_API_KEY, else card:" help:"What makes pictures, in the order of asking, separated by commas: sdcpp+http://, sdwebui+http://, sdxl+http://, pexels:, card:. This version refuses comfyui+ and openai+, whose generators are still to come."`
 	PexelsAPIKey        Secret   `env:"PEXELS_API_KEY" help:"Key for stock photos from Pexels."`
 	OpenAIAPIKey        Secret   `env:"OPENAI_API_KEY" help:"Key for openai+https:// generators whose URL carries none."`
 	GenerateTimeout     Duration `env:"GENERATE_TIMEOUT" envDefault:"5m" min:"1s" max:"6h" help:"For one picture by one generator."`

@@ -42,16 +42,29 @@ func (d *Dispatch) Reconcile(ctx context.Context) (Report, error) {
 
 // reringDue rings due images whose task is absent, archived, without state, or
 // active although nobody holds the claim. A task that waits in a long queue is
-// left alone.
+// left alone, and however many of those there are, what stands behind them is
+// looked at too.
 func (d *Dispatch) reringDue(ctx context.Context, r *Report) error {
-	images, err := d.Store.Due(ctx, Quiet, reconcileBatch)
-	if err != nil || len(images) == 0 {
-		return err
+	for after := ""; ; {
+		images, err := d.Store.Due(ctx, Quiet, after, reconcileBatch)
+		if err != nil || len(images) == 0 {
+			return err
+		}
+		r.Due += len(images)
+		rung, err := d.ringAgain(ctx, images)
+		r.Rung += rung
+		if err != nil || len(images) < reconcileBatch {
+			return err
+		}
+		after = images[len(images)-1].ID
 	}
-	r.Due = len(images)
+}
+
+// ringAgain rings those of the images that nobody will come to.
+func (d *Dispatch) ringAgain(ctx context.Context, images []editorial.Image) (rung int, err error) {
 	kinds, err := d.kindsOf(ctx, images)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	bells := make([]Bell, len(images))
 	for i, img := range images {
@@ -59,7 +72,7 @@ func (d *Dispatch) reringDue(ctx context.Context, r *Report) error {
 	}
 	states, err := d.Ringer.States(ctx, bells)
 	if err != nil {
-		return fmt.Errorf("look up tasks: %w", err)
+		return 0, fmt.Errorf("look up tasks: %w", err)
 	}
 	var again []Bell
 	for i, img := range images {
@@ -68,7 +81,7 @@ func (d *Dispatch) reringDue(ctx context.Context, r *Report) error {
 		}
 		epoch, won, err := d.Store.Reepoch(ctx, img.ID, img.Epoch)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if won {
 			img.Epoch = epoch
@@ -76,13 +89,12 @@ func (d *Dispatch) reringDue(ctx context.Context, r *Report) error {
 		}
 	}
 	if len(again) == 0 {
-		return nil
+		return 0, nil
 	}
 	if err := d.Ringer.Ring(ctx, again...); err != nil {
-		return fmt.Errorf("ring: %w", err)
+		return 0, fmt.Errorf("ring: %w", err)
 	}
-	r.Rung = len(again)
-	return nil
+	return len(again), nil
 }
 
 // kindsOf tells backfills from the rest: their bell hangs in another queue.

@@ -50,7 +50,7 @@ func TestADraftBecomesAPost(t *testing.T) {
 // Approved before there is a picture, while it is made, after: the same post.
 func TestApprovalBeforeWhileAndAfter(t *testing.T) {
 	t.Parallel()
-	e := startEmbedded(t)
+	e := startEmbedded(t, "RENDITIONS=64")
 	generate := func(draft, more string) string {
 		return e.mustSubmit(`{"prompt":"How boats float","draft_id":"` + draft + `"` + more + `}`)
 	}

@@ -64,6 +64,7 @@ func (p *program) start() {
 	cmd.Env = p.env
 	cmd.Stdout, cmd.Stderr = &p.stdout, &p.stderr
 	cmd.Dir = p.t.TempDir()
+	cmd.SysProcAttr = dieWithParent()
 	if err := cmd.Start(); err != nil {
 		p.t.Fatalf("start %s: %v", p.name, err)
 	}

@@ -24,7 +24,7 @@ func accessLog(log *slog.Logger) Middleware {
 			begun := time.Now()
 			// The router strips prefixes off the request that it passes on.
 			method, path := r.Method, r.URL.Path
-			defer func() {
+			defer func() { //nolint:contextcheck // the request has it
 				status := rec.status
 				if status == 0 {
 					status = http.StatusOK
@@ -75,7 +75,7 @@ func recoverPanic(log *slog.Logger, fail ErrorFunc) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			rec := record(w)
-			defer func() {
+			defer func() { //nolint:contextcheck // the request has it
 				v := recover()
 				if v == nil {
 					return

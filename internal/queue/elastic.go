@@ -52,7 +52,7 @@ func forward(dst, src net.Conn) {
 			}
 		}
 	}()
-	defer dst.Close()
+	defer func() { _ = dst.Close() }() // nothing is lost
 	for {
 		mu.Lock()
 		for waiting.Len() == 0 && !ended {

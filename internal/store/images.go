@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/glad-labs/frontispiece/internal/editorial"
 )
 
@@ -190,11 +192,15 @@ func (t *Tx) MoveImage(ctx context.Context, imageID string, from, to editorial.I
 
 // Due returns images on which somebody should be working and, as far as the
 // rows tell, nobody is: live, due, unclaimed, and unchanged for quiet, which
-// leaves a task that was rung a moment ago the time to be picked up.
-func (r *Reader) Due(ctx context.Context, quiet time.Duration, limit int) ([]editorial.Image, error) {
+// leaves a task that was rung a moment ago the time to be picked up. They come
+// by id, which is by age, from the one behind after; empty for the first page.
+func (r *Reader) Due(ctx context.Context, quiet time.Duration, after string, limit int) ([]editorial.Image, error) {
+	if after == "" {
+		after = uuid.Nil.String()
+	}
 	return r.images(ctx, `state IN ('queued', 'generating', 'uploading') AND next_attempt_at <= {now}
-		AND (claim IS NULL OR claim_expires_at < {now}) AND updated_at <= {now+?}
-		ORDER BY priority, next_attempt_at LIMIT ?`, -quiet.Seconds(), limit)
+		AND (claim IS NULL OR claim_expires_at < {now}) AND updated_at <= {now+?} AND id > ?
+		ORDER BY id LIMIT ?`, -quiet.Seconds(), after, limit)
 }
 
 // Reepoch raises an image's epoch if it is still the given one and nobody owns

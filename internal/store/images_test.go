@@ -11,15 +11,21 @@ import (
 	"github.com/glad-labs/frontispiece/internal/store"
 )
 
-// due is the ids that Due answers.
+// due is the ids that Due answers, in pages.
 func (b *bench) due(quiet time.Duration, limit int) (ids []string) {
 	b.t.Helper()
-	images, err := b.Due(b.t.Context(), quiet, limit)
-	b.must(err)
-	for _, img := range images {
-		ids = append(ids, img.ID)
+	var after string
+	for {
+		images, err := b.Due(b.t.Context(), quiet, after, limit)
+		b.must(err)
+		for _, img := range images {
+			ids = append(ids, img.ID)
+			after = img.ID
+		}
+		if len(images) < limit {
+			return ids
+		}
 	}
-	return ids
 }
 
 func TestDueIsWhatNobodyWorksOn(t *testing.T) {
@@ -39,11 +45,10 @@ func TestDueIsWhatNobodyWorksOn(t *testing.T) {
 				b.must(w.write(b, b.uploading("final "+w.name)))
 			}
 		}
-		if diff := cmp.Diff([]string{queued, abandoned, ready.ID, backfill}, b.due(0, 100)); diff != "" {
-			t.Errorf("due, most urgent first (-want +got):\n%s", diff)
-		}
-		if got := b.due(0, 2); len(got) != 2 || got[0] != queued {
-			t.Errorf("due, at most two: %v", got)
+		for _, page := range []int{1, 3, 4, 100} {
+			if diff := cmp.Diff([]string{backfill, queued, abandoned, ready.ID}, b.due(0, page)); diff != "" {
+				t.Errorf("due, in pages of %d, oldest first (-want +got):\n%s", page, diff)
+			}
 		}
 		if got := b.due(time.Minute, 100); got != nil {
 			t.Errorf("due after a minute of quiet: %v, want none: all were touched a moment ago", got)

@@ -223,7 +223,9 @@ func (r *Reader) Jobs(ctx context.Context, f JobFilter) ([]editorial.Job, error)
 		add("draft_id = ?", f.DraftID)
 	}
 	if !f.Before.IsZero() {
-		add("(created_at < ? OR created_at = ? AND id < ?)", stamp{f.Before}, stamp{f.Before}, f.BeforeID)
+		// As a row, so that the index is entered at the cursor; two conditions
+		// joined by OR would be read from its beginning.
+		add("(created_at, id) < (?, ?)", stamp{f.Before}, f.BeforeID)
 	}
 	var rows []jobRow
 	err := r.all(ctx, &rows, `SELECT `+jobColumns+` FROM image_jobs WHERE `+strings.Join(where, " AND ")+

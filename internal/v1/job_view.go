@@ -221,9 +221,9 @@ func timeOrNil(t time.Time) *time.Time {
 // milliseconds, so their times alone could hide one of two quick changes.
 func etagOf(j editorial.Job, position int) string {
 	h := sha256.New()
-	fmt.Fprintln(h, j.ID, j.State, j.UpdatedAt.UnixNano(), position)
+	_, _ = fmt.Fprintln(h, j.ID, j.State, j.UpdatedAt.UnixNano(), position)
 	for _, img := range j.Images {
-		fmt.Fprintln(h, img.ID, img.State, img.Epoch, img.Attempt, img.UpdatedAt.UnixNano())
+		_, _ = fmt.Fprintln(h, img.ID, img.State, img.Epoch, img.Attempt, img.UpdatedAt.UnixNano())
 	}
 	return `W/"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12]) + `"`
 }

@@ -138,7 +138,7 @@ func inOurWords(err error) error {
 func (a *API) waitFor(ctx context.Context, id string, d time.Duration) (editorial.Job, error) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	defer context.AfterFunc(a.drain, cancel)()
+	defer context.AfterFunc(a.drain, cancel)() //nolint:contextcheck // the server's end, not the request's
 	return a.Wait.WaitJob(ctx, id)
 }
 

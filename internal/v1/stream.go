@@ -47,7 +47,7 @@ func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 			return &huma.StreamResponse{Body: func(h huma.Context) { h.SetStatus(http.StatusNoContent) }}, nil
 		}
 	}
-	return &huma.StreamResponse{Body: func(h huma.Context) {
+	return &huma.StreamResponse{Body: func(h huma.Context) { //nolint:contextcheck // huma's context carries it
 		_, w := humago.Unwrap(h)
 		s := &stream{api: a, w: w, rc: http.NewResponseController(w), jobID: in.ID, last: in.LastEventID}
 		if err := s.run(h.Context()); err != nil && h.Context().Err() == nil {

@@ -66,7 +66,6 @@ CREATE TABLE images (
   finalized_at     TEXT,
   UNIQUE (job_id, number, created_at)
 );
-CREATE INDEX images_job ON images (job_id, number);
 -- What the reconciler reads every few seconds: only live rows are in it, so its
 -- size is the work under way and not the history.
 CREATE INDEX images_due ON images (next_attempt_at) WHERE state IN ('queued', 'generating', 'uploading');
@@ -104,6 +103,8 @@ CREATE TABLE draft_images (
   published_image_id TEXT,
   updated_at        TEXT NOT NULL
 );
+-- Approvals that wait for a picture: what the reconciler reads every few seconds.
+CREATE INDEX draft_images_waiting ON draft_images (updated_at) WHERE approved_round > published_round;
 
 CREATE TABLE approvals (
   id         TEXT PRIMARY KEY,

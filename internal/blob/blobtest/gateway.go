@@ -69,6 +69,7 @@ func (gw Gateway) start(t testing.TB, binary string) (endpoint string, err error
 	cmd := exec.Command(binary, "--quiet", "--region", gw.Region, "--port", addr, "posix", gw.Dir)
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY_ID="+gw.AccessKeyID, "ROOT_SECRET_ACCESS_KEY="+gw.SecretAccessKey)
 	cmd.Stdout, cmd.Stderr = &output, &output
+	cmd.SysProcAttr = dieWithParent()
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}

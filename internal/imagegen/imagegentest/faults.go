@@ -49,7 +49,7 @@ func testStatuses(t *testing.T, h Harness) {
 			for _, body := range []string{"", `{"detail":"no","error":"no"}`, "<html>no</html>", `{"error":{"message":"no"}}`, `[1]`, "null"} {
 				b.fail(func(w http.ResponseWriter, _ *http.Request) {
 					w.WriteHeader(status)
-					io.WriteString(w, body)
+					_, _ = io.WriteString(w, body)
 				})
 				_, err := b.gen.Generate(within(t), Request())
 				if e := failed(t, err); e.Class != class || e.Unreachable {
@@ -81,7 +81,7 @@ func testCut(t *testing.T, h Harness) {
 			b.Handler.ServeHTTP(whole, r)
 			w.Header().Set("Content-Length", fmt.Sprint(whole.Body.Len()+1))
 			w.WriteHeader(whole.Code)
-			w.Write(whole.Body.Bytes()[:whole.Body.Len()/2])
+			_, _ = w.Write(whole.Body.Bytes()[:whole.Body.Len()/2])
 		},
 	} {
 		b.fail(cut)
@@ -99,13 +99,13 @@ func testNonsense(t *testing.T, h Harness) {
 		`{"images":[""],"data":[{}],"photos":[{}]}`, `{"id":"","filename":"","prompt_id":""}`, `{"id":"..","filename":"../..","prompt_id":".."}`,
 		`{"images":[{}],"data":[7],"photos":[7]}`, "\xff\xfe\x00",
 	} {
-		b.fail(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) })
+		b.fail(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })
 		got, err := b.gen.Generate(within(t), Request())
 		if err == nil {
 			t.Errorf("answer %q: Generate = %d bytes, want an error", body, len(got.Bytes))
 			continue
 		}
-		failed(t, err)
+		_ = failed(t, err)
 	}
 }
 
@@ -117,7 +117,7 @@ func testNoPicture(t *testing.T, h Harness) {
 			t.Errorf("%s: Generate = %d bytes, want an error", name, len(got.Bytes))
 			continue
 		}
-		failed(t, err)
+		_ = failed(t, err)
 	}
 }
 
@@ -130,11 +130,11 @@ func testHealth(t *testing.T, h Harness) {
 		t.Errorf("Health paid for %v", got)
 	}
 	b.fail(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
-	failed(t, b.gen.Health(within(t)))
+	_ = failed(t, b.gen.Health(within(t)))
 	b.fail(func(_ http.ResponseWriter, r *http.Request) { hang(r) })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	failed(t, b.gen.Health(ctx))
+	_ = failed(t, b.gen.Health(ctx))
 	b.close()
 	if e := failed(t, b.gen.Health(within(t))); !e.Unreachable {
 		t.Errorf("Health of a server that is down: %#v, want unreachable", e)
@@ -147,9 +147,9 @@ func testSecret(t *testing.T, h Harness) {
 		b.fail(func(w http.ResponseWriter, r *http.Request) {
 			said := fmt.Sprintf(`"%s %s %s"`, Secret, r.URL, r.Header.Get("Authorization"))
 			w.WriteHeader(status)
-			fmt.Fprintf(w, `{"error":{"message":%s,"code":%s},"detail":%s,"status":%s,"id":%s}`, said, said, said, said, said)
+			_, _ = fmt.Fprintf(w, `{"error":{"message":%s,"code":%s},"detail":%s,"status":%s,"id":%s}`, said, said, said, said, said)
 		})
 		_, err := b.gen.Generate(within(t), Request())
-		failed(t, err)
+		_ = failed(t, err)
 	}
 }

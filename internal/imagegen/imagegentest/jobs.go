@@ -53,7 +53,7 @@ func testStartedFails(t *testing.T, h Harness) {
 	if !errors.Is(err, broken) {
 		t.Errorf("error = %v, want Started's", err)
 	}
-	failed(t, err)
+	_ = failed(t, err)
 }
 
 // interrupted starts a job whose worker goes away, and returns its id.

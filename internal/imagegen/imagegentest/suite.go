@@ -252,5 +252,5 @@ func testCanceled(t *testing.T, h Harness) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error = %v, want ctx's", err)
 	}
-	failed(t, err)
+	_ = failed(t, err)
 }

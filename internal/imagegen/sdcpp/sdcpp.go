@@ -168,7 +168,7 @@ func (g *Generator) await(ctx context.Context, req imagegen.Request, id string) 
 // what it has not begun, so whoever still wants it loses a place in the queue
 // and no work.
 func (g *Generator) leave(ctx context.Context, id string) {
-	if context.Cause(ctx) != ctx.Err() {
+	if !errors.Is(context.Cause(ctx), ctx.Err()) {
 		g.abandon(ctx, id)
 	}
 }

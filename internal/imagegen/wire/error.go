@@ -67,12 +67,16 @@ func (c *Client) transportError(ctx context.Context, err error) error {
 	)
 	switch {
 	case errors.As(err, &cert):
-		return &imagegen.Error{Class: terminal, Code: "certificate", Err: cert,
-			Message: fmt.Sprintf("the certificate of %s is not to be trusted: %v", c.Host(), cert.Err)}
+		return &imagegen.Error{
+			Class: terminal, Code: "certificate", Err: cert,
+			Message: fmt.Sprintf("the certificate of %s is not to be trusted: %v", c.Host(), cert.Err),
+		}
 	case errors.As(err, &op) && op.Op == "dial", errors.As(err, &dns):
 		// Nothing was asked: down, restarting, or not in the DNS while it does.
-		return &imagegen.Error{Class: transient, Code: "unreachable", Unreachable: true, Err: err,
-			Message: fmt.Sprintf("%s cannot be reached: %s; start it, or correct GENERATORS", c.Host(), dialProblem(err))}
+		return &imagegen.Error{
+			Class: transient, Code: "unreachable", Unreachable: true, Err: err,
+			Message: fmt.Sprintf("%s cannot be reached: %s; start it, or correct GENERATORS", c.Host(), dialProblem(err)),
+		}
 	case errors.As(err, &wait) && wait.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return imagegen.Transientf("timeout", "%s did not answer within the time allowed", c.Host())
 	default:

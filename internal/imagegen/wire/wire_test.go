@@ -115,7 +115,8 @@ func TestConnections(t *testing.T) {
 		{
 			"cut before the answer",
 			client(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
-			wire.Call{In: 1}, "connection_lost", editorial.Transient, false,
+			wire.Call{In: 1},
+			"connection_lost", editorial.Transient, false,
 		},
 		{
 			"cut in the answer",
@@ -123,12 +124,14 @@ func TestConnections(t *testing.T) {
 				w.Header().Set("Content-Length", "100")
 				io.WriteString(w, `{"a":`)
 			}),
-			wire.Call{}, "connection_lost", editorial.Transient, false,
+			wire.Call{},
+			"connection_lost", editorial.Transient, false,
 		},
 		{
 			"slow",
 			client(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }),
-			wire.Call{Timeout: 20 * time.Millisecond}, "timeout", editorial.Transient, false,
+			wire.Call{Timeout: 20 * time.Millisecond},
+			"timeout", editorial.Transient, false,
 		},
 		{
 			"never ends",
@@ -136,12 +139,14 @@ func TestConnections(t *testing.T) {
 				for _, err := w.Write(make([]byte, 1<<16)); err == nil; _, err = w.Write(make([]byte, 1<<16)) {
 				}
 			}),
-			wire.Call{}, "too_large", editorial.Terminal, false,
+			wire.Call{},
+			"too_large", editorial.Terminal, false,
 		},
 		{
 			"a web page",
 			client(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>welcome") }),
-			wire.Call{}, "bad_answer", editorial.Transient, false,
+			wire.Call{},
+			"bad_answer", editorial.Transient, false,
 		},
 		{"nothing", client(t, func(http.ResponseWriter, *http.Request) {}), wire.Call{}, "bad_answer", editorial.Transient, false},
 	}
@@ -226,7 +231,7 @@ func TestParseEndpoint(t *testing.T) {
 		t.Fatalf("got %+v, %v", e, err)
 	}
 	for _, raw := range []string{
-		"", "gpu:1234", "ftp://gpu", "http://", "http://u:secret@", "http://u:secret@gpu?modle=x", "http://u:secret@gpu#x",
+		"", "gpu:1234", "ftp://gpu", "http://", "http://u:secret@", "http://u:secret@gpu?colour=x", "http://u:secret@gpu#x",
 		"http://u:secret@gpu?a=%zz", "http://u:sec%zzret@gpu", "http://[::1",
 	} {
 		if _, err := wire.ParseEndpoint(raw, "model"); err == nil || strings.Contains(err.Error(), "sec") {

@@ -110,7 +110,7 @@ func startSentinel(ctx context.Context, dir, masterHost, masterPort string) (*Se
 		"port " + port, "bind 127.0.0.1", "dir " + dir,
 		fmt.Sprintf("sentinel monitor %s %s %s 2", MasterName, masterHost, masterPort),
 		"sentinel down-after-milliseconds " + MasterName + " 1000",
-		"sentinel failover-timeout " + MasterName + " 5000", // and no try again within twice that
+		"sentinel failover-timeout " + MasterName + " 1000", // an election without a winner is held again after twice that
 	}
 	if err := os.WriteFile(config, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("configure a sentinel: %w", err)
