@@ -29,7 +29,7 @@ func (c *migrateCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = rows.Close() }() // Err tells
+	defer func() { _ = rows.Close() }() // every statement was checked
 	if c.Plan {
 		err = s.plan(ctx, rows)
 	} else {

@@ -89,7 +89,7 @@ func (*pingWorkerCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = rows.Close() }() // Err tells
+	defer func() { _ = rows.Close() }() // every statement was checked
 	spools, err := rows.Spools(ctx)
 	if err != nil {
 		return err
