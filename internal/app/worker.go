@@ -22,6 +22,9 @@ const sweepEvery = time.Hour
 // the configured grace to finish, and go back to the queue after it.
 func (a *App) RunWorker(ctx context.Context) error {
 	if err := a.announce(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop before it had begun
+		}
 		return err
 	}
 	// Before the first task: what a dead process left is due now, not at the

@@ -21,7 +21,7 @@ type client struct {
 }
 
 func dial(addr string) (*client, error) {
-	conn, err := net.Dial("tcp", addr) //nolint:noctx // loopback, and the test's own deadline is enough
+	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
 	}

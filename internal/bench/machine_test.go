@@ -69,7 +69,7 @@ func (m *machine) database(tb testing.TB) string {
 	m.databases++
 	name := fmt.Sprintf("bench_%d", m.databases)
 	db := m.connect(tb, m.postgres.URL)
-	if _, err := db.Exec(`CREATE DATABASE ` + name); err != nil { //nolint:noctx // nobody waits for it
+	if _, err := db.Exec(`CREATE DATABASE ` + name); err != nil {
 		tb.Fatal(err)
 	}
 	u, err := url.Parse(m.postgres.URL)
@@ -185,7 +185,7 @@ func (m *machine) start(tb testing.TB, name string, env ...string) *process {
 			env = append(env, profileVariable+"="+filepath.Join(*profiles, name+"-"+strconv.FormatInt(time.Now().Unix(), 36)+".pprof"))
 		}
 	}
-	p.cmd = exec.Command(path) //nolint:noctx // ended by stop
+	p.cmd = exec.Command(path)
 	p.cmd.Env = append(env, "LISTEN_ADDR="+p.addr, "HOME="+os.Getenv("HOME"))
 	p.cmd.Dir = tb.TempDir()
 	p.stderr = filepath.Join(p.cmd.Dir, "stderr")
@@ -217,7 +217,7 @@ func (m *machine) serve(tb testing.TB, name string, env ...string) *process {
 func (p *process) awaitReady(tb testing.TB) {
 	tb.Helper()
 	p.await(tb, "is not ready", func() error {
-		resp, err := http.Get("http://" + p.addr + "/readyz") //nolint:noctx // loopback
+		resp, err := http.Get("http://" + p.addr + "/readyz")
 		if err != nil {
 			return err
 		}
@@ -328,7 +328,7 @@ func (p *process) cpu(tb testing.TB) time.Duration {
 
 func freeAddr(tb testing.TB) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // loopback
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}

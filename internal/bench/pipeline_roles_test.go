@@ -85,7 +85,7 @@ func ourPipeline(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer q.Close() //nolint:errcheck // the process ends
+	defer q.Close()
 	disk, err := spool.Open(cfg.SpoolDir, int64(cfg.SpoolQuota))
 	if err != nil {
 		return err

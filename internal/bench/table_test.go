@@ -133,7 +133,7 @@ func BenchmarkTable(b *testing.B) {
 	if *profiles != "" {
 		m.statements(b)
 	}
-	fmt.Println()
+	fmt.Fprintln(os.Stdout)
 	printTable(os.Stdout, figures)
 }
 

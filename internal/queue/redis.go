@@ -20,6 +20,11 @@ const (
 	dialTimeout = time.Second
 	callTimeout = 2 * time.Second
 	redisTries  = 1
+
+	// sentinelDialTimeout covers asking who the master is. A sentinel that hangs
+	// is asked twice, for callTimeout each; a dial that gives up before go-redis
+	// has given the sentinel up begins with the same one the next time, for ever.
+	sentinelDialTimeout = 3 * callTimeout
 )
 
 // go-redis has one logger for the whole process and writes to stderr. What it
@@ -46,7 +51,7 @@ func connect(rawURL string) (client redis.UniversalClient, closeAfter func(), er
 			return nil, nil, err
 		}
 		opt.ContextTimeoutEnabled = true
-		opt.DialTimeout, opt.ReadTimeout, opt.WriteTimeout, opt.MaxRetries = dialTimeout, callTimeout, callTimeout, redisTries
+		opt.DialTimeout, opt.ReadTimeout, opt.WriteTimeout, opt.MaxRetries = sentinelDialTimeout, callTimeout, callTimeout, redisTries
 		opt.DialerRetries = redisTries
 		client = redis.NewFailoverClient(opt)
 	} else {
@@ -143,7 +148,8 @@ func withSentinelPort(host string) string {
 
 // patience slows down whoever gets immediate errors from Redis: asynq asks
 // again at once, tens of thousands of times a second when the server is full or
-// refuses a command.
+// refuses a command, or when go-redis answers with the last dial's time-out
+// instead of dialling.
 type patience struct{}
 
 const patienceAfterError = 200 * time.Millisecond
@@ -153,7 +159,7 @@ func (patience) DialHook(next redis.DialHook) redis.DialHook { return next }
 func (patience) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		err := next(ctx, cmd)
-		if isRefusal(err) {
+		if isRefusal(err) || errors.Is(err, context.DeadlineExceeded) {
 			timer := time.NewTimer(patienceAfterError)
 			defer timer.Stop()
 			select {

@@ -186,7 +186,7 @@ type load struct {
 // none of a Submit's business.
 func (s *site) startLoad() *load {
 	l := &load{t: s.t}
-	l.end = background(s.t, 20*time.Millisecond, func(ctx context.Context) {
+	l.end = background(s.t, 50*time.Millisecond, func(ctx context.Context) {
 		began := time.Now()
 		job, _, err := s.Submit(context.WithoutCancel(ctx), dispatch.Submission{
 			Request: editorial.Request{Prompt: "a lighthouse", UseGeneration: true},
@@ -275,18 +275,19 @@ func failOver(t *testing.T, lose func(*testing.T, *service.Sentinels)) {
 	background(t, 500*time.Millisecond, s.look)
 	load := s.startLoad()
 
-	load.await(30)
+	load.await(20)
 	lose(t, sentinels)
 	lost := time.Now()
 	load.await(5) // with nobody to ring
-	eventually(t, time.Minute, func() string {
+	// A client that goes on asking the sentinel that hangs would never be back.
+	eventually(t, 40*time.Second, func() string {
 		if err := s.api.Ping(t.Context()); err != nil {
 			return "no new master: " + err.Error()
 		}
 		return ""
 	})
 	away := time.Since(lost)
-	load.await(30)
+	load.await(20)
 	load.end()
 
 	// The promise is one second; the rest is for a busy machine.

@@ -28,7 +28,7 @@ func onRedis(t *testing.T, test func(*testing.T, *queue.Queue)) {
 func TestBudgetOfAnHour(t *testing.T) {
 	t.Parallel()
 	onRedis(t, func(t *testing.T, q *queue.Queue) {
-		time.Sleep(20 * time.Minute)
+		<-time.After(20 * time.Minute) // virtual
 		one, other := pexels.NewRedisBudget(q.Redis()), pexels.NewRedisBudget(q.Redis()) // two processes
 		for i := range pexels.PerHour / 2 {
 			if err := errors.Join(one.Take(t.Context()), other.Take(t.Context())); err != nil {
@@ -40,7 +40,7 @@ func TestBudgetOfAnHour(t *testing.T) {
 		if !errors.As(err, &e) || e.Class != editorial.Transient || !e.Unreachable || e.RetryAfter <= 0 || e.RetryAfter > time.Hour {
 			t.Fatalf("error = %#v, want it to wait for the next hour without an attempt", err)
 		}
-		time.Sleep(e.RetryAfter)
+		<-time.After(e.RetryAfter) // virtual
 		if err := one.Take(t.Context()); err != nil {
 			t.Errorf("in the next hour: %v", err)
 		}
@@ -63,7 +63,7 @@ func TestBudgetOfAMonth(t *testing.T) {
 		if err := b.Take(t.Context()); !errors.As(err, &e) || e.Class != editorial.Terminal || e.Code != "monthly_budget_spent" {
 			t.Errorf("error = %v, want the month's", err)
 		}
-		time.Sleep(31 * 24 * time.Hour)
+		<-time.After(31 * 24 * time.Hour) // virtual
 		if err := b.Take(t.Context()); err != nil {
 			t.Errorf("in the next month: %v", err)
 		}
