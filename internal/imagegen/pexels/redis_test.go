@@ -28,7 +28,7 @@ func onRedis(t *testing.T, test func(*testing.T, *queue.Queue)) {
 func TestBudgetOfAnHour(t *testing.T) {
 	t.Parallel()
 	onRedis(t, func(t *testing.T, q *queue.Queue) {
-		<-time.After(20 * time.Minute) // virtual
+		<-time.After(20 * time.Minute)                                                   // virtual
 		one, other := pexels.NewRedisBudget(q.Redis()), pexels.NewRedisBudget(q.Redis()) // two processes
 		for i := range pexels.PerHour / 2 {
 			if err := errors.Join(one.Take(t.Context()), other.Take(t.Context())); err != nil {
