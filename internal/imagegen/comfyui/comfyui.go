@@ -155,7 +155,7 @@ func (g *Generator) await(ctx context.Context, req imagegen.Request, id string) 
 // down or runs out of time leaves it for the next to resume; a stated cause
 // means that nobody wants the picture any more.
 func (g *Generator) leave(ctx context.Context, id string) {
-	if context.Cause(ctx) != ctx.Err() {
+	if !errors.Is(context.Cause(ctx), ctx.Err()) {
 		g.abandon(ctx, id)
 	}
 }
