@@ -315,7 +315,7 @@ func TestNewAndHealth(t *testing.T) {
 	for rawURL, says := range map[string]string{
 		"https://api.openai.com/v1?model=gpt-image-1": "OPENAI_API_KEY",
 		"https://sk-key@api.openai.com/v1":            "model",
-		"https://x/v1?colour=y":                        "colour",
+		"https://x/v1?colour=y":                       "colour",
 		"x":                                           "http",
 	} {
 		if _, err := openai.New(rawURL, "", nil); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "sk-key") {
