@@ -42,7 +42,7 @@ func newPostgres() *dialect {
 		marks: strings.NewReplacer(
 			// Milliseconds, as times travel: a cursor would skip what lies between.
 			"{now}", "date_trunc('milliseconds', statement_timestamp())",
-			"{now+?}", "(statement_timestamp() + CAST(? AS double precision) * interval '1 second')",
+			"{now+?}", "(date_trunc('milliseconds', statement_timestamp()) + CAST(? AS double precision) * interval '1 second')",
 			"{lock}", "FOR NO KEY UPDATE",
 			"{uuids ?}", "CAST(? AS uuid[])",
 		),
@@ -84,7 +84,14 @@ func (d *dialect) expand(query string) string {
 // connection is not among them: whether its commit happened is unknown.
 func isRetryablePostgres(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "55P03")
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "55P03") || isStalePlan(err)
+}
+
+// isStalePlan: the site changed a table's columns since this connection first
+// read them all. The driver has forgotten the statement; asking again works.
+func isStalePlan(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "0A000"
 }
 
 func isRetryableSQLite(err error) bool {

@@ -52,6 +52,14 @@ func (s *Store) Detect(ctx context.Context) error {
 }
 
 func (s *Store) columnNames(ctx context.Context, table string) ([]string, error) {
+	names, err := s.readColumnNames(ctx, table)
+	if isStalePlan(err) {
+		return s.readColumnNames(ctx, table)
+	}
+	return names, err
+}
+
+func (s *Store) readColumnNames(ctx context.Context, table string) ([]string, error) {
 	// No row, only the names; table is one of our own constants.
 	rows, err := s.ext.QueryxContext(ctx, "SELECT * FROM "+table+" WHERE 1 = 0")
 	if err != nil {
@@ -114,6 +122,15 @@ func (w *write) update(table, where string) string {
 // queryRows runs a SELECT whose columns depend on the site's version and
 // returns each row by column name.
 func (r *Reader) queryRows(ctx context.Context, query string, args ...any) ([]map[string]any, error) {
+	list, err := r.readRows(ctx, query, args...)
+	// Inside a transaction asking again cannot work: InTx runs it anew.
+	if _, outside := r.ext.(*sqlx.DB); outside && isStalePlan(err) {
+		return r.readRows(ctx, query, args...)
+	}
+	return list, err
+}
+
+func (r *Reader) readRows(ctx context.Context, query string, args ...any) ([]map[string]any, error) {
 	rows, err := r.ext.QueryxContext(ctx, r.d.sql(query), args...)
 	if err != nil {
 		return nil, err
