@@ -40,7 +40,7 @@ func (a *App) handler(drain context.Context) (http.Handler, error) {
 	waiter := events.NewWaiter(a.hub, a.store)
 
 	deps := siteapi.Deps{
-		Dispatch: a.dispatch, Store: a.store, Waiter: waiter, Links: a.cdn, Inspector: &inspector{app: a},
+		Dispatch: a.dispatch, Store: a.store, Waiter: waiter, Progress: a.progress, Links: a.cdn, Inspector: &inspector{app: a},
 		Auth: callers, Log: a.log, SyncWait: a.cfg.SyncWait, Drain: drain, Version: Version(),
 	}
 	if r := a.revalidator(); r != nil {
@@ -50,6 +50,7 @@ func (a *App) handler(drain context.Context) (http.Handler, error) {
 	site.Register(mux)
 	jobs := v1.New(drain, v1.Config{
 		Dispatch: a.dispatch, Store: a.store, Wait: waiter, Watch: a.watch, Auth: callers,
+		Progress: a.progress, WatchProgress: a.watchProgress,
 		Generators: a.generatorList(), Log: a.log, Version: Version(), CursorKey: a.cursorKey(),
 	})
 	for _, path := range []string{"/v1/", "/openapi.json", "/docs", "/docs/"} {
@@ -118,6 +119,10 @@ func (a *App) cursorKey() []byte {
 func (a *App) watch(jobID string) (<-chan struct{}, func()) {
 	w := a.hub.Watch(jobID)
 	return w.C(), w.Close
+}
+
+func (a *App) watchProgress(jobID string) (<-chan struct{}, func()) {
+	return a.watch(events.ProgressOf(jobID))
 }
 
 func (a *App) generatorList() []v1.Generator {

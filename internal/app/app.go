@@ -56,6 +56,7 @@ type App struct {
 	store    *store.Store
 	queue    *queue.Queue
 	hub      *events.Hub
+	progress *events.Board
 	dispatch *dispatch.Dispatch
 	chain    *imagegen.Chain
 	bucket   blob.Bucket
@@ -173,6 +174,7 @@ func (a *App) openQueue(ctx context.Context, _ Part) error {
 		return fmt.Errorf("REDIS_URL %s: %w", a.cfg.RedisURL, err)
 	}
 	a.hub = events.NewHub(q.Redis(), a.log)
+	a.progress = events.NewBoard(q.Redis(), a.hub)
 	// Heard until the very end: requests that drain still wait for pictures.
 	hearing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var hub sync.WaitGroup

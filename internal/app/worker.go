@@ -49,7 +49,8 @@ func (a *App) RunWorker(ctx context.Context) error {
 func (a *App) newWorker() *worker.Worker {
 	return worker.New(worker.Config{
 		GenerateRows: a.dispatch, UploadRows: a.dispatch, Outcomes: a.dispatch, Claims: a.dispatch,
-		Chain: a.chain, Spool: a.spool, SpoolID: a.spool.ID(), Bucket: a.bucket, Delivery: a.cdn, Log: a.log,
+		Chain: a.chain, Spool: a.spool, SpoolID: a.spool.ID(), Bucket: a.bucket, Delivery: a.cdn,
+		Progress: a.progress, Log: a.log,
 		Lease: a.pace.lease, GenerateTimeout: a.cfg.GenerateTimeout, GenerateAttempts: a.cfg.GenerateAttempts,
 		UploadTimeout: a.cfg.UploadTimeout, UploadFor: a.cfg.UploadFor, MaxWait: a.pace.maxWait,
 		Renditions: a.cfg.Renditions, Decoders: decoders(),

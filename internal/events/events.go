@@ -94,15 +94,27 @@ func (h *Hub) fanOut(notes []dispatch.Note) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	for _, n := range notes {
-		for _, topic := range []string{n.JobID, n.DraftID, n.ImageID, n.Type, All} {
-			if topic == "" {
-				continue
-			}
+		for _, topic := range topicsOf(n) {
 			for w := range h.watchers[topic] {
 				w.tell()
 			}
 		}
 	}
+}
+
+// topicsOf is whom a note concerns.
+func topicsOf(n dispatch.Note) []string {
+	topics := make([]string, 0, 5)
+	for _, id := range []string{n.JobID, n.DraftID, n.ImageID, All} {
+		switch {
+		case id == "":
+		case n.Type == NoteProgress:
+			topics = append(topics, ProgressOf(id))
+		default:
+			topics = append(topics, id)
+		}
+	}
+	return append(topics, n.Type)
 }
 
 // Watcher waits for notes on its topics. Notes are merged: a slow watcher hears
@@ -114,8 +126,7 @@ type Watcher struct {
 }
 
 // Watch starts watching topics: ids of jobs, drafts or images, types of notes,
-// or [All]. Close
-// the watcher when done.
+// [All], or [ProgressOf] any of the ids. Close the watcher when done.
 func (h *Hub) Watch(topics ...string) *Watcher {
 	w := &Watcher{hub: h, topics: topics, c: make(chan struct{}, 1)}
 	h.mu.Lock()

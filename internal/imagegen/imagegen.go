@@ -38,7 +38,8 @@ type Request struct {
 	// waiting for it. Its error ends the call: an id that could not be stored
 	// would be paid for twice.
 	Started func(ctx context.Context, providerJobID string) error
-	// Progress, when not nil, may be called often; it throttles by itself.
+	// Progress, when not nil, may be called often; it throttles by itself and
+	// never waits.
 	Progress func(Progress)
 }
 

@@ -65,6 +65,12 @@ type Waiter interface {
 	WaitJob(ctx context.Context, jobID string) (editorial.Job, error)
 }
 
+// Progress tells how far images are that are being generated; of an image that
+// is not in the answer nothing is known. It never takes long.
+type Progress interface {
+	Of(ctx context.Context, imageIDs ...string) map[string]editorial.Progress
+}
+
 // Links recognises our own public URLs.
 type Links interface {
 	KeyOf(url string) (key string, ok bool)

@@ -52,6 +52,8 @@ type mediaResponse struct {
 	Status         string       `json:"status,omitempty"` // the job's
 	PollURL        string       `json:"poll_url,omitempty"`
 	SupersededBy   string       `json:"superseded_by,omitempty"`
+	// Progress is that of a picture that is being made, where its generator tells.
+	Progress *editorial.Progress `json:"progress,omitempty"`
 }
 
 type mediaImage struct {
@@ -86,7 +88,25 @@ func (a *API) generateImage(w http.ResponseWriter, r *http.Request) error {
 	if job, err = a.wait(r, job.ID); err != nil {
 		return err
 	}
-	return a.answerMedia(w, started, jobResponse(job))
+	answer := jobResponse(job)
+	answer.Progress = a.progressOf(r, job)
+	return a.answerMedia(w, started, answer)
+}
+
+// progressOf is that of the first picture of a job that has any.
+func (a *API) progressOf(r *http.Request, job editorial.Job) *editorial.Progress {
+	if a.Progress == nil || job.State.IsFinal() {
+		return nil
+	}
+	for _, img := range job.Images {
+		if img.State != editorial.StateGenerating {
+			continue
+		}
+		if p, ok := a.Progress.Of(r.Context(), img.ID)[img.ID]; ok {
+			return &p
+		}
+	}
+	return nil
 }
 
 func (in *generateRequest) validate() error {

@@ -19,7 +19,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/auth"
 )
 
-// Deps is what an API needs. Drain, Stock, Revalidator and Now may be nil.
+// Deps is what an API needs. Drain, Progress, Stock, Revalidator and Now may be nil.
 type Deps struct {
 	// Dispatch is a *dispatch.Dispatch.
 	Dispatch interface {
@@ -35,6 +35,7 @@ type Deps struct {
 		TermReader
 	}
 	Waiter      Waiter
+	Progress    Progress // nil: none is shown
 	Links       Links
 	Inspector   Inspector
 	Stock       Stock       // nil: no stock photos are configured

@@ -57,7 +57,12 @@ func (a *API) draft(ctx context.Context, id string) (Draft, error) {
 	if err != nil {
 		return Draft{}, err
 	}
-	return viewDraft(&d, images, jobs, approvals, post), nil
+	v := viewDraft(&d, images, jobs, approvals, post)
+	known := a.progressOf(ctx, jobs...)
+	for i := range v.Rounds {
+		v.Rounds[i].showProgress(known)
+	}
+	return v, nil
 }
 
 // readDraft tells a draft that never was from one that was deleted: of the

@@ -83,6 +83,18 @@ type Candidate struct {
 	Attempt       int                   `json:"attempt,omitempty" doc:"Tries of the present stage"`
 	NextAttemptAt *time.Time            `json:"next_attempt_at,omitempty" doc:"When a postponed candidate is tried again"`
 	Failure       *editorial.Failure    `json:"failure,omitempty" doc:"Why it failed, or why it was postponed"`
+	Progress      *CandidateProgress    `json:"progress,omitempty" doc:"How far the generator is; only while generating, and only where it tells"`
+}
+
+// CandidateProgress is how far a generator is with a candidate.
+type CandidateProgress struct {
+	Generator string    `json:"generator" example:"sdcpp" doc:"The one that is being asked"`
+	Percent   *int      `json:"percent,omitempty" minimum:"0" maximum:"100" doc:"Absent while it does not tell"`
+	Stage     string    `json:"stage" example:"queued, place 3" doc:"For a person to read"`
+	Step      int       `json:"step,omitempty"`
+	Steps     int       `json:"steps,omitempty"`
+	Preview   string    `json:"preview,omitempty" doc:"A data: URL of what there is to see so far"`
+	At        time.Time `json:"at"`
 }
 
 // JobURLs are the paths to go on with. Those of an action are there while the
@@ -209,6 +221,26 @@ func viewCandidate(img editorial.Image) Candidate {
 	return v
 }
 
+// showProgress adds what is known of the candidates being generated, and moves
+// the job's own percentage on by it.
+func (v *Job) showProgress(known map[string]editorial.Progress) {
+	moved := 0
+	for i := range v.Candidates {
+		c := &v.Candidates[i]
+		p, ok := known[c.ID]
+		if !ok || c.State != editorial.StateGenerating {
+			continue
+		}
+		shown := CandidateProgress(p)
+		c.Progress = &shown
+		if p.Percent != nil {
+			next := stagePercent[editorial.StateUploading] - stagePercent[editorial.StateGenerating]
+			moved += next * *p.Percent / 100
+		}
+	}
+	v.Progress.Percent += moved / max(1, v.Progress.Count)
+}
+
 func timeOrNil(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -216,14 +248,15 @@ func timeOrNil(t time.Time) *time.Time {
 	return &t
 }
 
-// etagOf is a version of what viewJob shows: of the job's row, of its images'
-// and of the place in the queue, which moves without any of them. Rows keep
-// milliseconds, so their times alone could hide one of two quick changes.
-func etagOf(j editorial.Job, position int) string {
+// etagOf is a version of what viewJob and showProgress show: of the job's row,
+// of its images', of the place in the queue and of the generators' progress,
+// which both move without any of them. Rows keep milliseconds, so their times
+// alone could hide one of two quick changes.
+func etagOf(j editorial.Job, position int, known map[string]editorial.Progress) string {
 	h := sha256.New()
 	_, _ = fmt.Fprintln(h, j.ID, j.State, j.UpdatedAt.UnixNano(), position)
 	for _, img := range j.Images {
-		_, _ = fmt.Fprintln(h, img.ID, img.State, img.Epoch, img.Attempt, img.UpdatedAt.UnixNano())
+		_, _ = fmt.Fprintln(h, img.ID, img.State, img.Epoch, img.Attempt, img.UpdatedAt.UnixNano(), known[img.ID].At.UnixNano())
 	}
 	return `W/"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12]) + `"`
 }

@@ -155,9 +155,32 @@ func (a *API) jobAnswer(ctx context.Context, job editorial.Job) (*jobOutput, err
 	if err != nil {
 		return nil, err
 	}
-	return &jobOutput{
-		Status: http.StatusOK, ETag: etagOf(job, position), CacheControl: "private, no-cache", Body: viewJob(job, position),
-	}, nil
+	known := a.progressOf(ctx, job)
+	out := &jobOutput{
+		Status: http.StatusOK, ETag: etagOf(job, position, known), CacheControl: "private, no-cache", Body: viewJob(job, position),
+	}
+	out.Body.showProgress(known)
+	return out, nil
+}
+
+// progressOf is how far the pictures of jobs are that are being made; asked
+// for no other, so most answers cost no look.
+func (a *API) progressOf(ctx context.Context, jobs ...editorial.Job) map[string]editorial.Progress {
+	if a.Progress == nil {
+		return nil
+	}
+	var ids []string
+	for _, job := range jobs {
+		for _, img := range job.Images {
+			if img.State == editorial.StateGenerating {
+				ids = append(ids, img.ID)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	return a.Progress.Of(ctx, ids...)
 }
 
 // queuePosition is that of the job's first queued candidate, 0 once any is
@@ -316,8 +339,11 @@ func (a *API) listJobs(ctx context.Context, in *listJobsInput) (*listJobsOutput,
 		last := jobs[in.Limit-1]
 		out.Body.NextCursor = a.sealCursor(scope, cursor{Before: last.CreatedAt, ID: last.ID})
 	}
+	known := a.progressOf(ctx, jobs...)
 	for _, job := range jobs {
-		out.Body.Items = append(out.Body.Items, viewJob(job, 0))
+		v := viewJob(job, 0)
+		v.showProgress(known)
+		out.Body.Items = append(out.Body.Items, v)
 	}
 	return out, nil
 }

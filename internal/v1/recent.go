@@ -21,7 +21,7 @@ const (
 // from, and in any case after recentFor. That of a queued job is forgotten at
 // any note, since another job's progress moves its place.
 type recent struct {
-	watch WatchFunc
+	watch, progress WatchFunc
 
 	mu    sync.Mutex
 	seen  map[string]*sighting // by job id
@@ -36,13 +36,18 @@ type sighting struct {
 	live    bool
 	queued  bool
 	changed <-chan struct{}
+	further <-chan struct{} // of its pictures' progress
 	stop    func()
 	until   time.Time
 	noted   int
 }
 
-func newRecent(watch WatchFunc) *recent {
-	return &recent{watch: watch, seen: make(map[string]*sighting)}
+// newRecent takes a nil progress for none.
+func newRecent(watch, progress WatchFunc) *recent {
+	if progress == nil {
+		progress = func(string) (<-chan struct{}, func()) { return nil, func() {} }
+	}
+	return &recent{watch: watch, progress: progress, seen: make(map[string]*sighting)}
 }
 
 // unchanged returns the sighting of a job that header, an If-None-Match, still
@@ -57,6 +62,8 @@ func (r *recent) unchanged(jobID, header string) (s *sighting, ok bool) {
 	stale := time.Now().After(s.until) || s.queued && s.noted != r.noted
 	select {
 	case <-s.changed:
+		stale = true
+	case <-s.further:
 		stale = true
 	default:
 	}
@@ -83,7 +90,10 @@ func (r *recent) listen() {
 // fall in between; keep ends it.
 func (r *recent) look(jobID string) *sighting {
 	s := &sighting{until: time.Now().Add(recentFor)}
-	s.changed, s.stop = r.watch(jobID)
+	var stopRow, stopProgress func()
+	s.changed, stopRow = r.watch(jobID)
+	s.further, stopProgress = r.progress(jobID)
+	s.stop = func() { stopRow(); stopProgress() }
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.listen()

@@ -2,6 +2,7 @@ package v1
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,9 +24,11 @@ func (s *switchboard) watch(topic string) (<-chan struct{}, func()) {
 	return c, func() { delete(s.topics, c) }
 }
 
+func (s *switchboard) watchProgress(jobID string) (<-chan struct{}, func()) { return s.watch("progress of " + jobID) }
+
 func (s *switchboard) note(jobID string) {
 	for c, topic := range s.topics {
-		if topic == jobID || topic == events.All {
+		if topic == jobID || topic == events.All && !strings.HasPrefix(jobID, "progress of ") {
 			c <- struct{}{}
 		}
 	}
@@ -51,6 +54,8 @@ func TestRecentForgetsWhatChanged(t *testing.T) {
 		"another job changes":                 {live, `W/"1"`, nothing, func(_ *recent, s *switchboard) { s.note("other") }, true},
 		"another job moves the queue":         {queued, `W/"1"`, nothing, func(_ *recent, s *switchboard) { s.note("other") }, false},
 		"another moves it while this is read": {queued, `W/"1"`, func(_ *recent, s *switchboard) { s.note("other") }, nothing, false},
+		"its picture gets further":            {live, `W/"1"`, nothing, func(_ *recent, s *switchboard) { s.note("progress of job") }, false},
+		"another job's gets further":          {queued, `W/"1"`, nothing, func(_ *recent, s *switchboard) { s.note("progress of other") }, true},
 		"the note was lost": {live, `W/"1"`, nothing, func(*recent, *switchboard) {
 			<-time.After(recentFor + time.Millisecond)
 		}, false},
@@ -65,7 +70,7 @@ func TestRecentForgetsWhatChanged(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				board := &switchboard{}
-				r := newRecent(board.watch)
+				r := newRecent(board.watch, board.watchProgress)
 				s := r.look("job")
 				tt.during(r, board)
 				r.keep("job", s, tt.read)
@@ -73,7 +78,7 @@ func TestRecentForgetsWhatChanged(t *testing.T) {
 				if _, ok := r.unchanged("job", tt.etag); ok != tt.unchanged {
 					t.Errorf("unchanged = %v, want %v", ok, tt.unchanged)
 				}
-				if len(r.seen) > maxRecent || len(board.topics) > len(r.seen)+1 {
+				if len(r.seen) > maxRecent || len(board.topics) > 2*len(r.seen)+1 {
 					t.Errorf("%d jobs are remembered and %d topics watched", len(r.seen), len(board.topics))
 				}
 			})
@@ -86,15 +91,15 @@ func TestRecentLetsGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		board := &switchboard{}
-		r := newRecent(board.watch)
+		r := newRecent(board.watch, board.watchProgress)
 		for n := range 100 {
 			id := fmt.Sprint(n)
 			r.keep(id, r.look(id), &jobOutput{ETag: `W/"1"`})
 		}
 		<-time.After(2 * recentFor)
 		r.keep("last", r.look("last"), &jobOutput{ETag: `W/"1"`})
-		if len(r.seen) != 1 || len(board.topics) != 2 {
-			t.Errorf("%d jobs are remembered and %d topics watched, want the last one and the topic of all", len(r.seen), len(board.topics))
+		if len(r.seen) != 1 || len(board.topics) != 3 {
+			t.Errorf("%d jobs are remembered and %d topics watched, want the last one, its progress and the topic of all", len(r.seen), len(board.topics))
 		}
 	})
 }

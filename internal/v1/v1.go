@@ -69,6 +69,12 @@ type Waiter interface {
 // is lost, too rarely. stop frees it. [events.All] stands for every job.
 type WatchFunc func(jobID string) (changed <-chan struct{}, stop func())
 
+// ProgressReads tells how far images are that are being generated; of an image
+// that is not in the answer nothing is known. It never takes long.
+type ProgressReads interface {
+	Of(ctx context.Context, imageIDs ...string) map[string]editorial.Progress
+}
+
 // Generator is a configured way to get pictures, in the order of asking.
 type Generator struct {
 	Name string `json:"name" doc:"As in a candidate's backend" example:"card"`
@@ -88,8 +94,13 @@ type Config struct {
 		PostReads
 		TermReads
 	}
-	Wait       Waiter
-	Watch      WatchFunc
+	Wait  Waiter
+	Watch WatchFunc
+	// Progress and WatchProgress, which is told when it changes, may be nil:
+	// then none is shown. Progress changes no row, so Watch does not tell of it.
+	Progress      ProgressReads
+	WatchProgress WatchFunc
+
 	Auth       auth.Authenticator
 	Generators []Generator
 	Log        *slog.Logger
@@ -131,7 +142,7 @@ func New(drain context.Context, c Config) *API {
 	if len(c.CursorKey) == 0 {
 		c.CursorKey = []byte(rand.Text())
 	}
-	a := &API{Config: c, drain: drain, recent: newRecent(c.Watch)}
+	a := &API{Config: c, drain: drain, recent: newRecent(c.Watch, c.WatchProgress)}
 	a.mux = a.routes()
 	return a
 }

@@ -31,6 +31,7 @@ func (w *Worker) Generate(ctx context.Context, p tasks.Payload) error {
 	held, release := w.keeper.hold(ctx, img.Claim)
 	defer release()
 	g := &generation{Worker: w, img: img, job: job}
+	defer g.follow(held)()
 	if done, err := g.adopt(held); done {
 		return err
 	}
@@ -49,8 +50,9 @@ func (w *Worker) Generate(ctx context.Context, p tasks.Payload) error {
 // generation is one picture being made under a claim.
 type generation struct {
 	*Worker
-	img editorial.Image
-	job editorial.Job
+	img   editorial.Image
+	job   editorial.Job
+	shown func(editorial.Progress) // never nil, never waits
 }
 
 // lastFailure is why the chain came to its end.
@@ -100,7 +102,7 @@ func (g *generation) ask(ctx context.Context, backend imagegen.Generator) (image
 	req := imagegen.Request{
 		ImageID: g.img.ID, Title: r.Title, Prompt: prompt.Clean(r.Prompt), NegativePrompt: prompt.Clean(r.NegativePrompt), Keywords: r.Keywords,
 		Width: r.Width, Height: r.Height, Steps: r.Steps, Guidance: r.Guidance, Seed: g.img.Seed, Page: r.Page,
-		SourceURL: r.SourceURL,
+		SourceURL: r.SourceURL, Progress: g.reporter(backend.Name()),
 		Started: func(ctx context.Context, id string) error {
 			g.img.Backend, g.img.ProviderJobID = backend.Name(), id
 			return g.GenerateRows.Started(ctx, g.img, backend.Name(), id)
@@ -109,6 +111,7 @@ func (g *generation) ask(ctx context.Context, backend imagegen.Generator) (image
 	if g.img.Backend == backend.Name() {
 		req.ProviderJobID = g.img.ProviderJobID
 	}
+	req.Progress(imagegen.Progress{Percent: -1, Step: -1})
 	result, err := backend.Generate(ctx, req)
 	if err == nil && ctx.Err() != nil {
 		err = ctx.Err() // whatever it answered, nobody may have waited for it

@@ -73,6 +73,13 @@ type Chain interface {
 	StandsIn(req editorial.Request, g imagegen.Generator) (editorial.ChainStep, bool)
 }
 
+// Progress shows how far pictures are.
+type Progress interface {
+	// Follow begins to show that of an image that is claimed. report never
+	// waits; end is called when the claim is given back.
+	Follow(ctx context.Context, img editorial.Image) (report func(editorial.Progress), end func())
+}
+
 // Config is what a Worker needs; every field is required but those that name
 // a default.
 type Config struct {
@@ -85,6 +92,7 @@ type Config struct {
 	SpoolID      string
 	Bucket       blob.Bucket
 	Delivery     Delivery
+	Progress     Progress // nil: nobody is shown any
 	Log          *slog.Logger
 
 	Lease            time.Duration // as dispatch grants it
