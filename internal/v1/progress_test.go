@@ -55,8 +55,8 @@ func TestProgressOfCandidates(t *testing.T) {
 	if got.Candidates[0].Progress != nil {
 		t.Error("a candidate that nobody makes shows progress")
 	}
-	if got.Progress.Percent != 25 { // (0 + 25 + half of the way to 75) / 2
-		t.Errorf("the job is at %d percent, want 25", got.Progress.Percent)
+	if got.Progress.Percent != 24 { // half of 25, and half of what half the way to 75 is
+		t.Errorf("the job is at %d percent, want 24", got.Progress.Percent)
 	}
 	for name, path := range map[string]string{"list": "/v1/jobs", "draft": "/v1/drafts/draft-1"} {
 		var list struct{ Items, Rounds []v1.Job }
