@@ -24,7 +24,9 @@ func (s *switchboard) watch(topic string) (<-chan struct{}, func()) {
 	return c, func() { delete(s.topics, c) }
 }
 
-func (s *switchboard) watchProgress(jobID string) (<-chan struct{}, func()) { return s.watch("progress of " + jobID) }
+func (s *switchboard) watchProgress(jobID string) (<-chan struct{}, func()) {
+	return s.watch("progress of " + jobID)
+}
 
 func (s *switchboard) note(jobID string) {
 	for c, topic := range s.topics {
