@@ -56,6 +56,9 @@ func (a *App) handler(drain context.Context) (http.Handler, error) {
 	for _, path := range []string{"/v1/", "/openapi.json", "/docs", "/docs/"} {
 		mux.Handle(path, jobs)
 	}
+	login := a.loginHandler()
+	mux.Handle(auth.LoginPath, login)
+	mux.Handle(auth.LogoutPath, login)
 	mux.Handle("GET "+cdn.LocalPrefix, a.images)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", a.ready)
@@ -87,7 +90,7 @@ func (a *App) mountRest(mux *http.ServeMux, site *siteapi.API, callers auth.Auth
 		return errors.New("SITE_BACKEND_URL is not a URL")
 	}
 	pass := site.Pass(backend)
-	if !a.cfg.AuthConfigured() {
+	if !a.knowsCallers {
 		// Tokens are the backend's to check, but this machine's doors are ours.
 		pass = callers.Middleware(site.Fail)(pass)
 	}
@@ -95,24 +98,18 @@ func (a *App) mountRest(mux *http.ServeMux, site *siteapi.API, callers auth.Auth
 	return nil
 }
 
-// authenticator recognises callers: by the site's tokens where a secret is
-// configured, else everybody on this machine and nobody else.
-func (a *App) authenticator() auth.Authenticator {
-	if !a.cfg.AuthConfigured() {
-		return auth.Authenticator{auth.Loopback(a.cfg.AllowedOrigins...)}
-	}
-	return auth.Authenticator{auth.JWT(auth.JWTConfig{
-		Secret: a.cfg.JWTSecretKey.Reveal(), Editors: a.cfg.Editors, Operators: a.cfg.Operators,
-	})}
-}
-
-// cursorKey is shared by every process with the same secret; without one there
-// is one process, and its cursors end with it.
+// cursorKey is shared by every process that serves the same callers, who have
+// the site's secret in common or else the database's address with its password.
+// On loopback there is one process, and its cursors end with it.
 func (a *App) cursorKey() []byte {
-	if !a.cfg.AuthConfigured() {
+	shared := a.cfg.JWTSecretKey.Reveal()
+	switch {
+	case !a.knowsCallers:
 		return nil
+	case shared == "":
+		shared = a.cfg.DatabaseURL.Reveal()
 	}
-	sum := sha256.Sum256([]byte("list cursors\x00" + a.cfg.JWTSecretKey.Reveal()))
+	sum := sha256.Sum256([]byte("list cursors\x00" + shared))
 	return sum[:]
 }
 

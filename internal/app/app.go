@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/glad-labs/frontispiece/internal/auth"
 	"github.com/glad-labs/frontispiece/internal/blob"
 	"github.com/glad-labs/frontispiece/internal/cdn"
 	"github.com/glad-labs/frontispiece/internal/config"
@@ -63,6 +64,10 @@ type App struct {
 	images   http.Handler // /images/<key>
 	cdn      *cdn.Distribution
 	spool    *spool.Spool // nil in a process that only answers requests
+	keys     *auth.Keys   // nil, as sessions, in a process that answers none
+	sessions *auth.Sessions
+	// knowsCallers is false when everybody on this machine is an operator.
+	knowsCallers bool
 
 	closers []func() error
 }
@@ -89,7 +94,7 @@ func Open(ctx context.Context, part Part, cfg config.Config, log *slog.Logger) (
 		}
 	}()
 	for _, open := range []func(context.Context, Part) error{
-		a.openData, a.openStore, a.openQueue, a.openStorage, a.openSpool, a.openGenerators,
+		a.openData, a.openStore, a.openAccess, a.openQueue, a.openStorage, a.openSpool, a.openGenerators,
 	} {
 		if err := open(ctx, part); err != nil {
 			return a, err

@@ -72,8 +72,12 @@ func (a *App) generatorNames() string {
 }
 
 func (a *App) accessName() string {
-	if a.cfg.AuthConfigured() {
-		return "the site's tokens"
+	switch {
+	case a.cfg.AuthConfigured():
+		return "the site's tokens, and API keys"
+	case a.knowsCallers:
+		return "API keys"
+	default:
+		return "this machine only, without authentication"
 	}
-	return "this machine only, without authentication"
 }

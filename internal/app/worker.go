@@ -113,6 +113,9 @@ func (a *App) sweep(ctx context.Context) {
 	if swept.Files > 0 {
 		a.log.InfoContext(ctx, "swept the spool", "files", swept.Files, "bytes", swept.Bytes)
 	}
+	if _, err := a.store.ForgetSessions(ctx, sessionTerms()); err != nil {
+		a.log.WarnContext(ctx, "old sessions could not be forgotten", "error", err)
+	}
 	if _, err := a.store.ForgetKeys(ctx); err != nil {
 		a.log.WarnContext(ctx, "old idempotency keys could not be forgotten", "error", err)
 	}

@@ -1,10 +1,21 @@
 // Package auth tells who is calling and what they may do: a chain of ways to
 // recognise a caller, three roles, and the middleware that refuses.
 //
+// Programs are recognised by the site's tokens ([JWT]) or by API keys ([Keys]),
+// browsers by the cookie of a log-in ([Sessions]), and where none of these is
+// configured everybody on this machine is an operator ([Loopback]).
+//
 // It denies by default. A caller whom no [Method] recognises has no role, an
 // unknown role allows nothing, and a handler reached without the middleware
-// finds no identity. It deliberately neither stores users nor issues tokens:
-// the site does.
+// finds no identity. It deliberately stores no users: the site does.
+//
+// A page for people needs little: its handler goes behind
+// [Authenticator.Middleware] and [Require] like any other, with an [ErrorFunc]
+// that calls [ToLogin] first, which leads a browser that is not logged in to
+// [LoginPath] and back. The form there and the way out are [Sessions.Handler]'s;
+// a page posts to [LogoutPath] to leave. Cross-site posts never arrive: the
+// methods refuse them. [FromContext] tells the page who is looking; Via is
+// "session" when there is something to log out of.
 //
 // The trap: the loopback mode trusts whoever can connect, so it must be certain
 // that nobody stands in between. See [Loopback].
@@ -12,7 +23,9 @@ package auth
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
 )
@@ -37,6 +50,16 @@ func (r Role) String() string {
 	return roleNames[r]
 }
 
+// ParseRole reads the name of a role that somebody can have.
+func ParseRole(name string) (Role, error) {
+	for role := Author; role <= Operator; role++ {
+		if roleNames[role] == name {
+			return role, nil
+		}
+	}
+	return Nobody, fmt.Errorf("%q is no role; write author, editor or operator", name)
+}
+
 // Includes reports whether r may do what need demands. Nothing includes Nobody:
 // a demand that was never filled in must not let everybody through.
 func (r Role) Includes(need Role) bool {
@@ -48,7 +71,7 @@ type Identity struct {
 	Subject string // stable id, recorded with what the caller does
 	Name    string // for people; may be empty
 	Role    Role
-	Via     string // the method that recognised the caller: "loopback", "jwt"
+	Via     string // the method that recognised the caller: "loopback", "jwt", "key", "session"
 }
 
 // May reports whether the caller may do what need demands; a nil Identity may
@@ -71,14 +94,16 @@ func FromContext(ctx context.Context) *Identity {
 // Method is one way to recognise a caller. It returns nil and no error when the
 // request carries nothing that it reads, so that the next method is asked, and
 // an [*editorial.Error] when what it carries is wrong: bad credentials never
-// fall through to a more generous method.
+// fall through to a more generous method. Any other error is that of a database
+// that could not be asked.
 type Method func(r *http.Request) (*Identity, error)
 
 // Authenticator asks its methods in order.
 type Authenticator []Method
 
 // Identify returns the caller. The error is an [*editorial.Error] of kind
-// Unauthorized or Forbidden; a caller whom no method recognises is Unauthorized.
+// Unauthorized, Forbidden or Limited, or a database's; a caller whom no method
+// recognises is Unauthorized.
 func (a Authenticator) Identify(r *http.Request) (*Identity, error) {
 	for _, method := range a {
 		if id, err := method(r); id != nil || err != nil {
@@ -98,7 +123,7 @@ type ErrorFunc func(w http.ResponseWriter, r *http.Request, err error)
 func (a Authenticator) Middleware(fail ErrorFunc) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			id, err := a.Identify(r)
+			id, err := a.Identify(withAnswer(r, w, true))
 			if err != nil {
 				refuse(w, r, fail, err)
 				return
@@ -114,7 +139,7 @@ func (a Authenticator) Middleware(fail ErrorFunc) func(http.Handler) http.Handle
 func (a Authenticator) Optional(fail ErrorFunc) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			id, err := a.Identify(r)
+			id, err := a.Identify(withAnswer(r, w, false))
 			if err != nil && !isCode(err, "missing_credentials") {
 				refuse(w, r, fail, err)
 				return
@@ -154,7 +179,7 @@ func Check(ctx context.Context, need Role) error {
 		return &editorial.Error{
 			Kind: editorial.Forbidden, Code: "role_required",
 			Message: "this needs the role " + need.String() + " and you are " + article(id.Role) +
-				"; an operator can list your user id (" + id.Subject + ") in " + listFor(need),
+				"; " + howToGet(id, need),
 			Details: map[string]any{"required_role": need.String(), "role": id.Role.String()},
 		}
 	}
@@ -169,10 +194,15 @@ func article(r Role) string {
 	}
 }
 
-// listFor names the variable that grants a role.
-func listFor(need Role) string {
-	if need == Operator {
-		return "OPERATORS"
+// howToGet says what grants a role: a key has the one that it was made with, a
+// user of the site is listed.
+func howToGet(id *Identity, need Role) string {
+	switch {
+	case strings.HasPrefix(id.Subject, keySubject):
+		return "an operator can make a key with that role (frontispiece keys create --role " + need.String() + ")"
+	case need == Operator:
+		return "an operator can list your user id (" + id.Subject + ") in OPERATORS"
+	default:
+		return "an operator can list your user id (" + id.Subject + ") in EDITORS"
 	}
-	return "EDITORS"
 }

@@ -23,6 +23,11 @@ func isCode(err error, code string) bool {
 	return errors.As(err, &e) && e.Code == code
 }
 
+func isKind(err error, kind editorial.Kind) bool {
+	var e *editorial.Error
+	return errors.As(err, &e) && e.Kind == kind
+}
+
 func refuse(w http.ResponseWriter, r *http.Request, fail ErrorFunc, err error) {
 	var e *editorial.Error
 	if errors.As(err, &e) && e.Kind == editorial.Unauthorized {

@@ -1,6 +1,9 @@
 package auth
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"math"
@@ -33,32 +36,54 @@ type JWTConfig struct {
 // A request without an Authorization header passes to the next method, and so
 // does another scheme than Bearer.
 func JWT(cfg JWTConfig) Method {
+	site := newSiteTokens(cfg)
+	return func(r *http.Request) (*Identity, error) {
+		token, err := bearer(r.Header)
+		if token == "" || err != nil {
+			return nil, err
+		}
+		return site.verify(token)
+	}
+}
+
+// siteTokens verifies the site's tokens.
+type siteTokens struct {
+	JWTConfig
+	parser *jwt.Parser
+}
+
+func newSiteTokens(cfg JWTConfig) *siteTokens {
 	if cfg.Secret == "" {
 		panic("auth: JWT with an empty secret would accept anybody's token")
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	parser := jwt.NewParser(
+	return &siteTokens{cfg, jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
 		jwt.WithExpirationRequired(),
 		jwt.WithTimeFunc(cfg.Now),
 		// The site counts in whole seconds and its clock is another machine's.
 		jwt.WithLeeway(5*time.Second),
 		jwt.WithStrictDecoding(),
-	)
-	key := func(*jwt.Token) (any, error) { return []byte(cfg.Secret), nil }
-	return func(r *http.Request) (*Identity, error) {
-		token, err := bearer(r.Header)
-		if token == "" || err != nil {
-			return nil, err
-		}
-		var claims siteClaims
-		if _, err := parser.ParseWithClaims(token, &claims, key); err != nil {
-			return nil, refusedToken(err)
-		}
-		return cfg.identity(claims), nil
+	)}
+}
+
+func (t *siteTokens) verify(token string) (*Identity, error) {
+	var claims siteClaims
+	key := func(*jwt.Token) (any, error) { return []byte(t.Secret), nil }
+	if _, err := t.parser.ParseWithClaims(token, &claims, key); err != nil {
+		return nil, refusedToken(err)
 	}
+	return t.identity(claims), nil
+}
+
+// issuer tells the site's secrets apart without telling them: a session that a
+// token opened ends when the secret is changed.
+func (t *siteTokens) issuer() string {
+	mac := hmac.New(sha256.New, []byte(t.Secret))
+	mac.Write([]byte("frontispiece session issuer"))
+	return hex.EncodeToString(mac.Sum(nil)[:8])
 }
 
 // refusedToken picks the site's words. An expired token is said to be expired
@@ -106,7 +131,7 @@ var errClaims = errors.New("claims of another kind of token")
 
 // Validate runs after the signature and the times were found good.
 func (c siteClaims) Validate() error {
-	if c.Type != "access" || c.UserID == "" {
+	if c.Type != "access" || c.UserID == "" || strings.HasPrefix(string(c.UserID), keySubject) {
 		return errClaims
 	}
 	return nil
@@ -137,17 +162,24 @@ func (u *userID) UnmarshalJSON(b []byte) error {
 }
 
 func (cfg JWTConfig) identity(c siteClaims) *Identity {
-	id := &Identity{Subject: string(c.UserID), Role: Author, Via: "jwt"}
+	id := &Identity{Subject: string(c.UserID), Via: "jwt"}
 	for _, name := range []string{c.Name, c.Username, c.Email} {
 		if id.Name == "" {
 			id.Name = name
 		}
 	}
-	switch {
-	case slices.Contains(cfg.Operators, id.Subject):
-		id.Role = Operator
-	case slices.Contains(cfg.Editors, id.Subject):
-		id.Role = Editor
-	}
+	id.Role = cfg.roleOf(id.Subject)
 	return id
+}
+
+// roleOf is what the lists make of a user.
+func (cfg JWTConfig) roleOf(subject string) Role {
+	switch {
+	case slices.Contains(cfg.Operators, subject):
+		return Operator
+	case slices.Contains(cfg.Editors, subject):
+		return Editor
+	default:
+		return Author
+	}
 }

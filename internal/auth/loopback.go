@@ -10,7 +10,8 @@ import (
 )
 
 // howToAdd ends every refusal of the loopback mode.
-const howToAdd = "; to let other machines in, set JWT_SECRET_KEY to the site's secret and list who may approve in EDITORS"
+const howToAdd = "; to let other machines in, set JWT_SECRET_KEY to the site's secret and list who may approve in EDITORS, " +
+	"or make a key (frontispiece keys create), and start again"
 
 // forwardingHeaders are what proxies and tunnels add. A browser cannot be made
 // to leave them out by the page that it shows, and no direct client sends them.

@@ -1,5 +1,5 @@
 // Package cli is the operators' command: doctor, migrate, jobs, retry,
-// reconcile and ping, each a file.
+// reconcile, keys and ping, each a file.
 //
 // It decides nothing: what it changes it changes through dispatch, as the API
 // does, and every command works beside running programs. It reads no input and
@@ -39,6 +39,7 @@ type grammar struct {
 	Jobs      jobsCmd          `cmd:"" help:"List jobs, newest first."`
 	Retry     retryCmd         `cmd:"" help:"Send failed jobs back to the stage at which they failed: an upload is retried alone, with the bytes that are paid for."`
 	Reconcile reconcileCmd     `cmd:"" help:"Ring whatever the rows say is due, as every worker does every few seconds."`
+	Keys      keysCmd          `cmd:"" help:"Make, list and revoke API keys."`
 	Ping      pingCmd          `cmd:"" help:"For health checks: ask a program of this machine, exit 0 or 1."`
 	Version   kong.VersionFlag `help:"Say which version this is."`
 }

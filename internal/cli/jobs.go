@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
@@ -56,28 +54,17 @@ func (c *jobsCmd) Run(ctx context.Context, s *session) error {
 
 func (s *session) printJobs(jobs []editorial.Job) {
 	now := s.now()
-	var text strings.Builder
-	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "JOB\tSTATE\tAGE\tDRAFT\tPICTURES\tWHAT HAPPENED") //nolint:errcheck // a strings.Builder takes everything
-	for _, j := range jobs {
-		stored := 0
-		for _, img := range j.Images {
-			if img.State == editorial.StateStored {
-				stored++
+	s.table("JOB\tSTATE\tAGE\tDRAFT\tPICTURES\tWHAT HAPPENED", func(row func(cells ...any)) {
+		for _, j := range jobs {
+			stored := 0
+			for _, img := range j.Images {
+				if img.State == editorial.StateStored {
+					stored++
+				}
 			}
+			row(j.ID, j.State, age(now.Sub(j.CreatedAt)), oneLine(orDash(j.DraftID)), fmt.Sprintf("%d/%d", stored, len(j.Images)), oneLine(story(j, now)))
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d/%d\t%s\n", //nolint:errcheck // as above
-			j.ID, j.State, age(now.Sub(j.CreatedAt)), oneLine(orDash(j.DraftID)), stored, len(j.Images), oneLine(story(j, now)))
-	}
-	table.Flush() //nolint:errcheck // as above
-	width, terminal := columns(s.out.w)
-	for line := range strings.Lines(text.String()) {
-		line = strings.TrimRight(line, " \n")
-		if terminal && width > 0 {
-			line = cut(line, width)
-		}
-		s.out.line("%s", line)
-	}
+	})
 }
 
 // story is the one thing to know about a job: its last error, and when the next

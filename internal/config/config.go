@@ -25,8 +25,8 @@ import (
 // and never changes after Load.
 type Config struct {
 	_          struct{} `section:"Listening"`
-	ListenAddr string   `env:"LISTEN_ADDR" shown:"127.0.0.1:8000" help:"host:port on which the API listens. Outside loopback it starts only with authentication configured."`
-	Port       string   `env:"PORT" help:"The port alone, as hosting platforms set it: on all addresses once authentication is configured, else on loopback. Ignored when LISTEN_ADDR is set."`
+	ListenAddr string   `env:"LISTEN_ADDR" shown:"127.0.0.1:8000" help:"host:port on which the API listens. Outside loopback it starts only with JWT_SECRET_KEY set or an API key made."`
+	Port       string   `env:"PORT" help:"The port alone, as hosting platforms set it: on all addresses once JWT_SECRET_KEY is set or an API key made, else on loopback. Ignored when LISTEN_ADDR is set."`
 
 	_              struct{} `section:"Data"`
 	DataDir        string   `env:"DATA_DIR" envDefault:"./data" help:"Folder for everything that is kept locally: the SQLite database, images/ and spool/."`
@@ -58,7 +58,7 @@ type Config struct {
 	GenerateAttempts    int      `env:"GENERATE_ATTEMPTS" envDefault:"4" min:"1" max:"20" help:"Attempts with one generator before the next is asked. Waiting for one that refuses connections is not an attempt."`
 
 	_              struct{} `section:"Authentication"`
-	JWTSecretKey   Secret   `env:"JWT_SECRET_KEY" help:"The site's secret for its HS256 access tokens, at least 32 characters outside loopback. Unset: everyone on this machine is an operator, and nobody else gets in."`
+	JWTSecretKey   Secret   `env:"JWT_SECRET_KEY" help:"The site's secret for its HS256 access tokens, at least 32 characters outside loopback. Unset, and with no API key ever made: everyone on this machine is an operator, and nobody else gets in."`
 	JWTSecret      Secret   `env:"JWT_SECRET" help:"The site's other name for JWT_SECRET_KEY, used when that is unset."`
 	Editors        []string `env:"EDITORS" help:"User ids, separated by commas, that may approve and reject. Every other user of the site is an author."`
 	Operators      []string `env:"OPERATORS" help:"User ids, separated by commas, that may also retry, take down and use the queue dashboard."`
@@ -103,7 +103,12 @@ func (c Config) SQLite() (path string, ok bool) { return c.DatabaseURL.SQLitePat
 // ImageDir is where pictures are stored without a bucket.
 func (c Config) ImageDir() string { return filepath.Join(c.DataDir, "images") }
 
-// AuthConfigured reports whether there is any way to tell callers apart.
+// PortAlone reports whether only the port was given, so that the address
+// depends on whether there is any way to tell callers apart.
+func (c Config) PortAlone() bool { return c.Port != "" && !c.set["LISTEN_ADDR"] }
+
+// AuthConfigured reports whether the environment has a way to tell callers
+// apart. API keys are another, which only the database knows of.
 func (c Config) AuthConfigured() bool { return !c.JWTSecretKey.IsZero() }
 
 // Loopback reports whether only this machine can reach the API.

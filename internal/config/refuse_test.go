@@ -20,11 +20,6 @@ func TestWrongConfigurationIsRefused(t *testing.T) {
 		want          string // the variable to blame
 		says          string // part of the line
 	}{
-		{"open without authentication", open, "LISTEN_ADDR", "JWT_SECRET_KEY"},
-		{"open on every address", "LISTEN_ADDR=:8000", "LISTEN_ADDR", "127.0.0.1:8000"},
-		{"open on IPv6's", "LISTEN_ADDR=[::]:8000", "LISTEN_ADDR", "other machines"},
-		{"open on a LAN address", "LISTEN_ADDR=192.168.1.2:80", "LISTEN_ADDR", "other machines"},
-		{"open by a name that only looks local", "LISTEN_ADDR=localhost.example.com:80", "LISTEN_ADDR", "other machines"},
 		{"no port", "LISTEN_ADDR=127.0.0.1", "LISTEN_ADDR", "host:port"},
 		{"a URL for an address", "LISTEN_ADDR=http://127.0.0.1:80", "LISTEN_ADDR", "host:port"},
 		{"a service name for a port", "LISTEN_ADDR=127.0.0.1:http", "LISTEN_ADDR", "host:port"},
@@ -132,8 +127,8 @@ func FuzzLoad(f *testing.F) {
 			}
 			return
 		}
-		if !c.Loopback() && !c.AuthConfigured() {
-			t.Fatalf("%s=%q opens the API to everybody", name, value)
+		if !c.set["LISTEN_ADDR"] && !c.Loopback() && !c.AuthConfigured() {
+			t.Fatalf("%s=%q alone opens the API to everybody", name, value)
 		}
 		if got := len(c.Lines()); got != len(fields()) {
 			t.Fatalf("%d lines", got)

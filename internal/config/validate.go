@@ -62,7 +62,7 @@ func (c Config) Warnings() []string {
 		}
 	}
 	warn(c.AuthConfigured() && len(c.Editors)+len(c.Operators) == 0,
-		"EDITORS and OPERATORS are empty: nobody can approve a picture; add the user ids of those who may")
+		"EDITORS and OPERATORS are empty: no user of the site can approve a picture; add the ids of those who may, or give them keys (frontispiece keys create)")
 	warn(!c.UsesS3() && c.AWSAccessKeyID != "",
 		"AWS_ACCESS_KEY_ID is set and AWS_S3_BUCKET is not: pictures are kept in "+c.ImageDir())
 	warn(!c.Embedded() && !c.UsesS3(),
@@ -99,12 +99,6 @@ func checkListen(c Config) *Error {
 	}
 	if _, err := netip.ParseAddr(host); err != nil && host != "" && !hostName.MatchString(host) {
 		return &Error{"LISTEN_ADDR", fmt.Sprintf("names the host %.60q", host), "write an address or a host name without scheme or path"}
-	}
-	if !c.AuthConfigured() && !c.Loopback() {
-		return &Error{
-			"LISTEN_ADDR", c.ListenAddr + " can be reached from other machines and no authentication is configured",
-			"set JWT_SECRET_KEY to the site's secret, or listen on " + net.JoinHostPort("127.0.0.1", port),
-		}
 	}
 	return nil
 }
