@@ -328,7 +328,7 @@ func (c *decision) nextRequest(ctx context.Context) (editorial.Request, error) {
 		return editorial.Request{}, err
 	}
 	req := job.Request
-	req.Seed, req.SourceURL = nil, ""
+	req.Seed, req.SourceURL, req.AgainOf = nil, "", ""
 	if !req.UseStock && !req.UseGeneration {
 		req.UseStock, req.UseGeneration = true, true
 	}

@@ -129,6 +129,12 @@ func PictureFacts(img editorial.Image) map[string]any {
 		"alt": img.AltText, "color": img.Color, "placeholder": img.Placeholder,
 		"backend": img.Backend, "model": img.Model, "seed": img.Seed, "params": img.Params, "round": img.Round,
 	}
+	if img.Recipe != nil {
+		facts["recipe"] = img.Recipe
+	}
+	if img.Cost != nil {
+		facts["cost"] = *img.Cost
+	}
 	if len(img.Renditions) > 0 {
 		facts["renditions"] = img.Renditions
 		facts["srcset"] = Srcset(img)

@@ -97,8 +97,10 @@ func (d *Dispatch) Finished(ctx context.Context, img editorial.Image) error {
 // Stored reports that the public URL answered with the picture, and publishes
 // when that was all an approval waited for.
 func (d *Dispatch) Stored(ctx context.Context, img editorial.Image) error {
+	img.Lookalikes = d.lookalikes(ctx, img)
 	return d.finish(ctx, img, func(tx *store.Tx, after *aftermath) (editorial.ImageState, *editorial.Failure, error) {
 		after.event(img, "image.stored", map[string]any{"url": img.URL, "source": img.Source})
+		after.lookalikes(img)
 		return editorial.StateStored, nil, tx.Stored(ctx, img)
 	})
 }

@@ -28,9 +28,10 @@ type Image struct {
 	Seed          int64
 	Backend       string // the generator that made it, or is making it
 	Model         string
-	ProviderJobID string // stored before waiting, so that a restart resumes
-	Params        map[string]any
-	Steps         []ChainStep // what was asked before, and why it did not answer
+	ProviderJobID string         // stored before waiting, so that a restart resumes
+	Params        map[string]any // as the generator reported them
+	Recipe        *Recipe        // nil until there are bytes
+	Steps         []ChainStep    // what was asked before, and why it did not answer
 
 	SpoolID   string
 	RawSHA256 string // of the bytes as generated, set with StateUploading
@@ -44,9 +45,10 @@ type Image struct {
 	Height      int
 	Bytes       int64
 	Renditions  []Rendition
-	Placeholder string // a blurDataURL
-	Color       string // dominant colour, #rrggbb
-	Hash        string // perceptual hash, hex
+	Placeholder string      // a blurDataURL
+	Color       string      // dominant colour, #rrggbb
+	Hash        string      // perceptual hash, hex
+	Lookalikes  []Lookalike // found when it was stored; the nearest first
 	AltText     string
 	Credit      *Credit
 	Cost        *float64 // US dollars; nil when unknown, which is not 0
@@ -56,6 +58,16 @@ type Image struct {
 	UpdatedAt   time.Time
 	SpooledAt   time.Time // the upload's 72 hours start here; a retry's start anew
 	FinalizedAt time.Time
+}
+
+// Objects is how many objects the picture is in the bucket, and their size in
+// bytes: the original and its renditions.
+func (i *Image) Objects() (n int, bytes int64) {
+	bytes = i.Bytes
+	for _, r := range i.Renditions {
+		bytes += r.Bytes
+	}
+	return 1 + len(i.Renditions), bytes
 }
 
 // Claimed reports whether a worker owns the image at now.

@@ -46,6 +46,7 @@ type Request struct {
 	UseStock       bool     `json:"use_stock"`      // the seed's use_pexels
 	UseGeneration  bool     `json:"use_generation"`
 	SourceURL      string   `json:"source_url,omitempty"` // KindImport only
+	AgainOf        string   `json:"again_of,omitempty"`   // the job that this one was asked as another go of
 }
 
 // The limits of a request, the seed's where it has one.

@@ -53,9 +53,13 @@ type Progress struct {
 
 // Result is a picture as the backend answered it, unjudged.
 type Result struct {
-	Bytes  []byte
-	Seed   int64  // what the backend reports, else the request's
-	Model  string // empty when the backend does not say
+	Bytes []byte
+	Seed  int64  // what the backend reports, else the request's
+	Model string // empty when the backend does not say
+	// Version is that of the backend's program, empty when it does not say.
+	Version string
+	// Params are what was asked of the backend, in its own words. "prompt" and
+	// "negative_prompt" are the texts as they were sent.
 	Params map[string]any
 	Credit *editorial.Credit
 	// AltText is what the source says is on the picture; empty when it says

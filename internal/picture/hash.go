@@ -13,11 +13,6 @@ import (
 // frequencies. Scaling, compressing and brightening change few of them.
 type Hash uint64
 
-// NearDuplicate is the distance up to which two pictures are worth a warning:
-// the same picture saved or scaled anew stays within 6, unrelated ones lie
-// around 32.
-const NearDuplicate = 8
-
 // Distance is how many of the 64 bits differ.
 func (h Hash) Distance(other Hash) int { return bits.OnesCount64(uint64(h ^ other)) }
 

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/glad-labs/frontispiece/internal/editorial"
 )
 
 // TestJudgeRefuses is the list of what generators, proxies and attackers send
@@ -214,8 +216,8 @@ func TestJudgeAccepts(t *testing.T) {
 			if f.ContentType != tt.contentType || f.Width != 96 || f.Height != 64 {
 				t.Errorf("Judge = %s %dx%d, want %s 96x64", f.ContentType, f.Width, f.Height, tt.contentType)
 			}
-			if d := f.Hash.Distance(want); d > NearDuplicate {
-				t.Errorf("hash is %d from the same picture's, want at most %d", d, NearDuplicate)
+			if d := f.Hash.Distance(want); d > editorial.NearDuplicate {
+				t.Errorf("hash is %d from the same picture's, want at most %d", d, editorial.NearDuplicate)
 			}
 			if strings.Contains(tt.name, "grey") {
 				return

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/glad-labs/frontispiece/internal/editorial"
 )
 
 func TestRenditions(t *testing.T) {
@@ -77,8 +79,8 @@ func TestRenditionsLookLikeThePicture(t *testing.T) {
 		if err != nil {
 			t.Fatalf("a rendition is judged %v", err)
 		}
-		if d := r.Hash.Distance(f.Hash); d > NearDuplicate {
-			t.Errorf("rendition %d: hash distance %d, want at most %d", e.Width, d, NearDuplicate)
+		if d := r.Hash.Distance(f.Hash); d > editorial.NearDuplicate {
+			t.Errorf("rendition %d: hash distance %d, want at most %d", e.Width, d, editorial.NearDuplicate)
 		}
 	}
 }
@@ -230,13 +232,13 @@ func TestHash(t *testing.T) {
 		"as JPEG": decodePixels(t, jpegOf(t, m)),
 	}
 	for name, other := range alike {
-		if d := hash(other).Distance(want); d > NearDuplicate {
-			t.Errorf("%s: distance %d, want at most %d", name, d, NearDuplicate)
+		if d := hash(other).Distance(want); d > editorial.NearDuplicate {
+			t.Errorf("%s: distance %d, want at most %d", name, d, editorial.NearDuplicate)
 		}
 	}
 	for name, other := range map[string]*image.NRGBA{"mirrored": mirrored, "noise": noise(240, 180)} {
-		if d := hash(other).Distance(want); d <= 2*NearDuplicate {
-			t.Errorf("%s: distance %d, want more than %d", name, d, 2*NearDuplicate)
+		if d := hash(other).Distance(want); d <= 2*editorial.NearDuplicate {
+			t.Errorf("%s: distance %d, want more than %d", name, d, 2*editorial.NearDuplicate)
 		}
 	}
 	if got, err := ParseHash(want.String()); err != nil || got != want {

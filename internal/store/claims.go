@@ -85,11 +85,12 @@ func (t *Tx) Spooled(ctx context.Context, img editorial.Image) error {
 	return fenced(t.exec(ctx, `UPDATE images SET state = 'uploading', claim = NULL, claim_expires_at = NULL,
 		attempt = 0, epoch = epoch + 1, next_attempt_at = {now}, failure = NULL, spooled_at = {now}, updated_at = {now},
 		spool_id = ?, raw_sha256 = ?, key = ?, backend = ?, model = ?, seed = ?, params = ?, steps = ?,
-		content_type = ?, width = ?, height = ?, bytes = ?, color = ?, hash = ?, alt_text = ?, credit = ?, cost = ?
+		content_type = ?, width = ?, height = ?, bytes = ?, color = ?, hash = ?, alt_text = ?, credit = ?, cost = ?,
+		recipe = ?
 		WHERE id = ? AND claim = ? AND state = 'generating'`,
 		img.SpoolID, img.RawSHA256, img.Key, img.Backend, img.Model, img.Seed, doc(img.Params), doc(img.Steps),
 		img.ContentType, img.Width, img.Height, img.Bytes, img.Color, img.Hash, img.AltText, doc(img.Credit), img.Cost,
-		img.ID, img.Claim))
+		doc(img.Recipe), img.ID, img.Claim))
 }
 
 // Finished records the digests of what will be put, before the first put, so
@@ -102,10 +103,12 @@ func (s *Store) Finished(ctx context.Context, img editorial.Image) error {
 
 // Stored ends a claimed upload: the public URL answered with the digest.
 func (t *Tx) Stored(ctx context.Context, img editorial.Image) error {
+	objects, bytes := img.Objects()
 	return fenced(t.exec(ctx, `UPDATE images SET state = 'stored', claim = NULL, claim_expires_at = NULL,
-		failure = NULL, url = ?, source = ?, renditions = ?, updated_at = {now}, finalized_at = {now}
+		failure = NULL, url = ?, source = ?, renditions = ?, similar_to = ?, objects = ?, stored_bytes = ?,
+		updated_at = {now}, finalized_at = {now}
 		WHERE id = ? AND claim = ? AND state = 'uploading'`,
-		img.URL, img.Source, doc(img.Renditions), img.ID, img.Claim))
+		img.URL, img.Source, doc(img.Renditions), doc(img.Lookalikes), objects, bytes, img.ID, img.Claim))
 }
 
 // Postpone gives a claimed image back, to be tried again after delay. A try

@@ -13,7 +13,7 @@ import (
 const imageColumns = `id, job_id, draft_id, round, number, state, epoch, attempt, next_attempt_at, claim,
 	claim_expires_at, seed, backend, model, provider_job_id, params, steps, spool_id, raw_sha256, sha256,
 	key, url, source, content_type, width, height, bytes, renditions, placeholder, color, hash, alt_text,
-	credit, cost, failure, created_at, updated_at, spooled_at, finalized_at`
+	credit, cost, failure, created_at, updated_at, spooled_at, finalized_at, recipe, similar_to`
 
 type imageRow struct {
 	ID             string                          `db:"id"`
@@ -55,6 +55,8 @@ type imageRow struct {
 	UpdatedAt      stamp                           `db:"updated_at"`
 	SpooledAt      stamp                           `db:"spooled_at"`
 	FinalizedAt    stamp                           `db:"finalized_at"`
+	Recipe         document[*editorial.Recipe]     `db:"recipe"`
+	SimilarTo      document[[]editorial.Lookalike] `db:"similar_to"`
 }
 
 func (r *imageRow) image() editorial.Image {
@@ -69,6 +71,7 @@ func (r *imageRow) image() editorial.Image {
 		Placeholder: r.Placeholder, Color: r.Color, Hash: r.Hash, AltText: r.AltText, Credit: r.Credit.V,
 		Cost: r.Cost, Failure: r.Failure.V, CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time,
 		SpooledAt: r.SpooledAt.Time, FinalizedAt: r.FinalizedAt.Time,
+		Recipe: r.Recipe.V, Lookalikes: r.SimilarTo.V,
 	}
 }
 

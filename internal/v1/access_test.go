@@ -25,6 +25,8 @@ func TestRoles(t *testing.T) {
 		{"GET", "/v1/capabilities", nil, []string{"author", "editor", "operator"}},
 		{"POST", "/v1/jobs", map[string]any{"prompt": "A lighthouse"}, []string{"author", "editor", "operator"}},
 		{"POST", theirs.URLs.Self + "/retry", nil, []string{"operator"}},
+		{"POST", theirs.URLs.Again, nil, []string{"editor", "operator"}},
+		{"POST", mine.URLs.Again, nil, []string{"author", "editor", "operator"}},
 		{"POST", theirs.URLs.Cancel, nil, []string{"editor", "operator"}},
 		{"POST", mine.URLs.Cancel, nil, []string{"author", "editor", "operator"}},
 		{"POST", "/v1/drafts/draft-1/approve", nil, []string{"editor", "operator"}},

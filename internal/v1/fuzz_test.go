@@ -21,6 +21,7 @@ func FuzzEveryRoute(f *testing.F) {
 		{"GET", "/v1/jobs/x/history", "after=1&limit=2", ""},
 		{"POST", "/v1/jobs/x/cancel", "", ""},
 		{"POST", "/v1/jobs/x/retry", "", ""},
+		{"POST", "/v1/jobs/x/again", "", `{"seed":"same","candidate":1,"prompt":"A beacon","width":512,"height":512,"count":2}`},
 		{"GET", "/v1/drafts", "state=all&limit=1", ""},
 		{"GET", "/v1/drafts/draft-1", "", ""},
 		{"POST", "/v1/drafts/draft-1/approve", "", `{"image_id":"00000000-0000-7000-8000-000000000000","sha256":"` + digest(1) + `","feedback":"f","reviewer":"r"}`},

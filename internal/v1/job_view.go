@@ -24,6 +24,7 @@ type Job struct {
 	Candidates    []Candidate        `json:"candidates" nullable:"false" doc:"By number"`
 	Failure       *editorial.Failure `json:"failure,omitempty" doc:"Why the job failed"`
 	SupersededBy  string             `json:"superseded_by,omitempty" format:"uuid" doc:"The job of the newer round"`
+	AgainOf       string             `json:"again_of,omitempty" format:"uuid" doc:"The job that this one was asked as another go of"`
 	CreatedBy     string             `json:"created_by"`
 	CreatedAt     time.Time          `json:"created_at"`
 	UpdatedAt     time.Time          `json:"updated_at"`
@@ -80,6 +81,8 @@ type Candidate struct {
 	Fallback      string                `json:"fallback,omitempty" doc:"Why the picture is not what was asked for first"`
 	Steps         []editorial.ChainStep `json:"steps,omitempty" nullable:"false" doc:"Generators that were asked before and could not answer"`
 	Cost          *float64              `json:"cost,omitempty" doc:"US dollars; absent when unknown"`
+	Recipe        *editorial.Recipe     `json:"recipe,omitempty" doc:"How it was made; with backend, model and seed enough to make it again"`
+	Similar       []editorial.Lookalike `json:"similar,omitempty" nullable:"false" doc:"Other pictures of the site that it is very like, as found when it was stored: those that posts show first, at most three"`
 	Attempt       int                   `json:"attempt,omitempty" doc:"Tries of the present stage"`
 	NextAttemptAt *time.Time            `json:"next_attempt_at,omitempty" doc:"When a postponed candidate is tried again"`
 	Failure       *editorial.Failure    `json:"failure,omitempty" doc:"Why it failed, or why it was postponed"`
@@ -105,6 +108,7 @@ type JobURLs struct {
 	History      string `json:"history"`
 	Cancel       string `json:"cancel,omitempty" doc:"While the job is live"`
 	Retry        string `json:"retry,omitempty" doc:"When a candidate has failed"`
+	Again        string `json:"again"`
 	Draft        string `json:"draft,omitempty"`
 	Approve      string `json:"approve,omitempty" doc:"When a stored candidate of a draft can be approved"`
 	SupersededBy string `json:"superseded_by,omitempty" doc:"Where to look instead"`
@@ -120,7 +124,7 @@ func viewJob(j editorial.Job, position int) Job {
 		ID: j.ID, Kind: string(j.Kind), State: j.State, DraftID: j.DraftID, Round: j.Round,
 		LinkedBy: string(j.LinkedBy), Request: viewRequest(j.Request), QueuePosition: position,
 		Progress: progressOf(j.State, images), Candidates: []Candidate{}, Failure: j.Failure, SupersededBy: j.SupersededBy,
-		CreatedBy: j.CreatedBy, CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt, FinalizedAt: timeOrNil(j.FinalizedAt),
+		AgainOf: j.Request.AgainOf, CreatedBy: j.CreatedBy, CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt, FinalizedAt: timeOrNil(j.FinalizedAt),
 		URLs: urlsOf(j, images),
 	}
 	for _, img := range images {
@@ -182,7 +186,7 @@ func progressOf(state editorial.JobState, images []editorial.Image) Progress {
 
 func urlsOf(j editorial.Job, images []editorial.Image) JobURLs {
 	self := jobPath(j.ID)
-	u := JobURLs{Self: self, Events: self + "/events", History: self + "/history"}
+	u := JobURLs{Self: self, Events: self + "/events", History: self + "/history", Again: self + "/again"}
 	var failed, stored bool
 	for _, img := range images {
 		failed = failed || img.State == editorial.StateFailed
@@ -213,7 +217,7 @@ func viewCandidate(img editorial.Image) Candidate {
 		Width: img.Width, Height: img.Height, Bytes: img.Bytes, Renditions: img.Renditions, Srcset: dispatch.Srcset(img),
 		Placeholder: img.Placeholder, Color: img.Color, AltText: img.AltText, Credit: img.Credit, CreditText: img.Credit.Text(),
 		Seed: img.Seed, Backend: img.Backend, Model: img.Model, Source: img.Source, Fallback: img.Fallback(), Steps: img.Steps,
-		Cost: img.Cost, Attempt: img.Attempt, Failure: img.Failure,
+		Cost: img.Cost, Recipe: img.Recipe, Similar: img.Lookalikes, Attempt: img.Attempt, Failure: img.Failure,
 	}
 	if img.Failure != nil && !img.State.IsFinal() {
 		v.NextAttemptAt = timeOrNil(img.NextAttemptAt)

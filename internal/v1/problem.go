@@ -236,6 +236,7 @@ var phrases = []struct{ prefix, advice string }{
 	{"expected array length <= ", "must have at most %s items"},
 	{"expected array items to be unique", "must not name anything twice"},
 	{"expected value to be one of ", "must be one of %s"},
+	{"expected value to match exactly one schema", "must have one of the forms that the documentation shows"},
 	{"expected string to be RFC 4122 uuid", "must be a UUID"},
 	{"expected string to be ", "must be %s"},
 	{"expected string", "must be a string"},

@@ -63,6 +63,11 @@ func (a *API) register() {
 		Summary:     "Try failed pictures again",
 		Description: "Each goes on at the stage that failed: an upload is retried alone, with the bytes that are there.",
 	}, a.retryJob, fails(404, 409))
+	route(a, auth.Author, huma.Operation{
+		OperationID: "repeatJob", Method: http.MethodPost, Path: "/v1/jobs/{id}/again", Tags: []string{tagJobs}, DefaultStatus: http.StatusAccepted,
+		Summary:     "Ask for a job's pictures another time",
+		Description: "Makes a new job with the same request and seed, or with changes, whatever became of the old one; for a draft, its next round. An author repeats their own jobs, an editor any.",
+	}, a.again, answers[Job](http.StatusOK), fails(400, 404, 409, 413, 415, 422, 429, 503, 507))
 
 	route(a, auth.Author, huma.Operation{
 		OperationID: "listDrafts", Method: http.MethodGet, Path: "/v1/drafts", Tags: []string{tagDrafts},

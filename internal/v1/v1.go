@@ -20,6 +20,7 @@ type JobChanges interface {
 	Submit(ctx context.Context, s dispatch.Submission) (job editorial.Job, replayed bool, err error)
 	Cancel(ctx context.Context, jobID, caller string) (editorial.Job, error)
 	Retry(ctx context.Context, jobID, caller string) (editorial.Job, error)
+	Again(ctx context.Context, r dispatch.Repeat) (job editorial.Job, replayed bool, err error)
 }
 
 // DraftChanges are the decisions of an editor.

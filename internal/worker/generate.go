@@ -50,9 +50,10 @@ func (w *Worker) Generate(ctx context.Context, p tasks.Payload) error {
 // generation is one picture being made under a claim.
 type generation struct {
 	*Worker
-	img   editorial.Image
-	job   editorial.Job
-	shown func(editorial.Progress) // never nil, never waits
+	img    editorial.Image
+	job    editorial.Job
+	shown  func(editorial.Progress) // never nil, never waits
+	recipe *editorial.Recipe        // of the last answer
 }
 
 // lastFailure is why the chain came to its end.
@@ -112,7 +113,9 @@ func (g *generation) ask(ctx context.Context, backend imagegen.Generator) (image
 		req.ProviderJobID = g.img.ProviderJobID
 	}
 	req.Progress(imagegen.Progress{Percent: -1, Step: -1})
+	begun := time.Now()
 	result, err := backend.Generate(ctx, req)
+	g.recipe = recipeOf(r, req, result, time.Since(begun))
 	if err == nil && ctx.Err() != nil {
 		err = ctx.Err() // whatever it answered, nobody may have waited for it
 	}
@@ -163,7 +166,7 @@ func (g *generation) judge(ctx context.Context, b []byte) (facts picture.Facts, 
 func (g *generation) keep(ctx context.Context, backend string, result imagegen.Result, facts picture.Facts) error {
 	side := spoolFacts{
 		Kind: kindRaw, Backend: backend, Model: result.Model, Seed: result.Seed, Params: result.Params,
-		Credit: result.Credit, AltText: result.AltText, Cost: result.Cost,
+		Credit: result.Credit, AltText: result.AltText, Cost: result.Cost, Recipe: g.recipe,
 	}
 	entry, err := g.Spool.Put(ctx, g.img.ID, side.encode(), result.Bytes)
 	if err != nil {
@@ -192,6 +195,7 @@ func (g *generation) report(ctx context.Context, side spoolFacts, digest string,
 	img := g.img
 	img.SpoolID, img.RawSHA256 = g.SpoolID, digest
 	img.Backend, img.Model, img.Seed, img.Params, img.Credit, img.Cost = side.Backend, side.Model, side.Seed, side.Params, side.Credit, side.Cost
+	img.Recipe = side.Recipe
 	if img.AltText == "" {
 		img.AltText = side.AltText
 	}

@@ -158,6 +158,7 @@ type spoolFacts struct {
 	Credit  *editorial.Credit `json:"credit,omitempty"`
 	AltText string            `json:"alt_text,omitempty"`
 	Cost    *float64          `json:"cost,omitempty"`
+	Recipe  *editorial.Recipe `json:"recipe,omitempty"`
 }
 
 const (

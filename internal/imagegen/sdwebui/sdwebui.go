@@ -192,12 +192,9 @@ func (a answer) result(req imagegen.Request, in task) (imagegen.Result, error) {
 	if json.Unmarshal(a.Info, &text) == nil {
 		_ = json.Unmarshal([]byte(text), &info) // an info that cannot be read costs nobody the picture
 	}
-	res := imagegen.Result{Bytes: b, Seed: req.Seed, Model: info.Model, Params: in.params()}
+	res := imagegen.Result{Bytes: b, Seed: req.Seed, Model: info.Model, Version: info.Version, Params: in.params()}
 	if info.Seed != nil {
 		res.Seed = *info.Seed
-	}
-	if info.Version != "" {
-		res.Params["version"] = info.Version
 	}
 	if info.Sampler != "" {
 		res.Params["sampler"] = info.Sampler

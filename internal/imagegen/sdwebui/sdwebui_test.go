@@ -174,9 +174,9 @@ func TestRequestAndAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := imagegen.Result{Bytes: imagegentest.PNG(), Seed: req.Seed, Model: "juggernautXL", Params: map[string]any{
+	want := imagegen.Result{Bytes: imagegentest.PNG(), Seed: req.Seed, Model: "juggernautXL", Version: "v1.10.1", Params: map[string]any{
 		"prompt": "a mill ", "negative_prompt": "text, people", "width": 1200, "height": 2048, "steps": 12, "guidance": 5.5,
-		"sampler": "Euler", "version": "v1.10.1",
+		"sampler": "Euler",
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

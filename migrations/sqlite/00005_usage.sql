@@ -1,0 +1,56 @@
+-- How a picture was made, what it looks like, and what a month's pictures take
+-- and cost.
+
+-- +goose Up
+-- Enough to make it again: editorial.Recipe.
+ALTER TABLE images ADD COLUMN recipe TEXT;
+-- The site's other pictures that look like it, as they were found when it was
+-- stored: editorial.Lookalike.
+ALTER TABLE images ADD COLUMN similar_to TEXT;
+-- What it takes in the bucket, renditions included, and in how many objects.
+ALTER TABLE images ADD COLUMN stored_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE images ADD COLUMN objects INTEGER NOT NULL DEFAULT 0;
+-- US dollars that the picture under way may cost. They count against the cap
+-- while the state is generating, so whatever ends that state frees them.
+ALTER TABLE images ADD COLUMN reserved REAL;
+
+UPDATE images SET objects = 1 + COALESCE(json_array_length(renditions), 0),
+  stored_bytes = bytes + COALESCE((SELECT SUM(r.value ->> 'bytes') FROM json_each(images.renditions) AS r), 0)
+WHERE state = 'stored';
+
+-- The quarters of the perceptual hash. Of two hashes that differ in up to seven
+-- bits, one quarter differs in one bit or none: 17 values to look up in each.
+CREATE INDEX images_look_1 ON images (substr(hash, 1, 4)) WHERE state = 'stored' AND hash <> '';
+CREATE INDEX images_look_2 ON images (substr(hash, 5, 4)) WHERE state = 'stored' AND hash <> '';
+CREATE INDEX images_look_3 ON images (substr(hash, 9, 4)) WHERE state = 'stored' AND hash <> '';
+CREATE INDEX images_look_4 ON images (substr(hash, 13, 4)) WHERE state = 'stored' AND hash <> '';
+-- Which post shows a picture; also one that was chosen from another draft.
+CREATE INDEX draft_images_published ON draft_images (published_image_id) WHERE published_image_id IS NOT NULL;
+
+-- What each generator was asked for and made, by the month in UTC. Several rows
+-- share a count, so that workers do not wait for each other's commits; whoever
+-- wants it sums them.
+CREATE TABLE usage (
+  month     TEXT NOT NULL,                        -- 2026-11
+  generator TEXT NOT NULL,
+  part      INTEGER NOT NULL,
+  requests  INTEGER NOT NULL DEFAULT 0,            -- of providers that count them: the stock photo budget
+  pictures  INTEGER NOT NULL DEFAULT 0,            -- that came into the spool
+  refused   INTEGER NOT NULL DEFAULT 0,            -- answers that were no picture to publish, and cost all the same
+  unpriced  INTEGER NOT NULL DEFAULT 0,            -- pictures of which nobody knows the cost
+  cost      REAL NOT NULL DEFAULT 0,  -- US dollars
+  PRIMARY KEY (month, generator, part)
+);
+
+-- +goose Down
+DROP TABLE usage;
+DROP INDEX draft_images_published;
+DROP INDEX images_look_4;
+DROP INDEX images_look_3;
+DROP INDEX images_look_2;
+DROP INDEX images_look_1;
+ALTER TABLE images DROP COLUMN reserved;
+ALTER TABLE images DROP COLUMN objects;
+ALTER TABLE images DROP COLUMN stored_bytes;
+ALTER TABLE images DROP COLUMN similar_to;
+ALTER TABLE images DROP COLUMN recipe;
