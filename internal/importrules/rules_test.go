@@ -76,6 +76,7 @@ var ours = map[string][]string{
 
 	"internal/importrules": {},
 	"internal/composetest": {},
+	"internal/deploytest":  {},
 	"internal/testenv":     {"internal/testenv/*"},
 	"internal/testenv/*":   {"internal/testenv/*"},
 	"internal":             {}, // the guided tour
