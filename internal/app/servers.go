@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/glad-labs/frontispiece/internal/config"
 	"github.com/glad-labs/frontispiece/internal/dispatch"
 	"github.com/glad-labs/frontispiece/internal/queue"
 	"github.com/glad-labs/frontispiece/internal/store"
@@ -18,9 +19,15 @@ import (
 // hung bucket takes the other's slots, until ctx ends; then it drains them.
 func (a *App) runServers(ctx context.Context, w *worker.Worker) error {
 	servers, ctx := errgroup.WithContext(ctx)
-	servers.Go(func() error { return a.runGenerating(ctx, w) })
-	servers.Go(func() error { return a.runUploading(ctx, w) })
-	servers.Go(func() error { return a.runNotifying(ctx) })
+	for class, run := range map[string]func() error{
+		config.QueueGenerate: func() error { return a.runGenerating(ctx, w) },
+		config.QueueUpload:   func() error { return a.runUploading(ctx, w) },
+		config.QueueNotify:   func() error { return a.runNotifying(ctx) },
+	} {
+		if a.cfg.WorksOn(class) {
+			servers.Go(run)
+		}
+	}
 	return servers.Wait()
 }
 
@@ -79,21 +86,26 @@ func (r revalidation) Deliver(ctx context.Context, d store.Delivery) error {
 // lookForRoom is how often a full spool is looked at again.
 const lookForRoom = 2 * time.Second
 
-// runGenerating stops its server while the spool is at its quota and builds
-// another when there is room: tasks stay in the queue, for workers with a disk
-// of their own, and a bucket that is away fills no disk. Pausing the queue
+// runGenerating stops its server while a picture would have nowhere to go and
+// builds another when that is over: tasks stay in the queue, for workers with a
+// disk of their own, and a bucket that is away fills no disk. Pausing the queue
 // instead would halt every worker, and a flush would forget it.
 func (a *App) runGenerating(ctx context.Context, w *worker.Worker) error {
 	ticker := time.NewTicker(lookForRoom)
 	defer ticker.Stop()
 	var server *queue.Server
+	said := ""
 	for {
-		switch full := a.spool.Full(); {
-		case full && server != nil:
-			a.log.WarnContext(ctx, "generating is paused: the spool is at its quota (SPOOL_QUOTA) and waits for uploads to make room")
+		why := a.nowhereToGo(ctx)
+		if why != "" && why != said {
+			a.log.WarnContext(ctx, "generating is paused: "+why)
+		}
+		said = why
+		switch {
+		case why != "" && server != nil:
 			server.Shutdown()
 			server = nil
-		case !full && server == nil:
+		case why == "" && server == nil:
 			var err error
 			if server, err = a.startGenerating(w); err != nil {
 				return err
@@ -108,6 +120,22 @@ func (a *App) runGenerating(ctx context.Context, w *worker.Worker) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+// nowhereToGo says why nothing should be generated now, "" when it may be.
+func (a *App) nowhereToGo(ctx context.Context) string {
+	if a.spool.Full() {
+		return "the spool is at its quota (SPOOL_QUOTA) and waits for uploads to make room"
+	}
+	if a.cfg.WorksOn(config.QueueUpload) {
+		return ""
+	}
+	// Paid for and never seen: pictures on a disk that no uploading worker has.
+	served, err := a.queue.Served(ctx, tasks.UploadQueue(a.spool.ID()))
+	if err == nil && !served {
+		return "no worker takes the uploads of SPOOL_DIR " + a.cfg.SpoolDir + "; start one that has upload in WORKER_QUEUES and mounts it"
+	}
+	return "" // an unknown answer is no reason to stop: without Redis nothing comes in
 }
 
 func (a *App) startGenerating(w *worker.Worker) (*queue.Server, error) {

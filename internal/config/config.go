@@ -16,6 +16,7 @@ package config
 import (
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -70,6 +71,7 @@ type Config struct {
 	RevalidateSecret Secret   `env:"REVALIDATE_SECRET" help:"Sent to REVALIDATE_URL as x-revalidate-secret."`
 
 	_             struct{}   `section:"Running"`
+	WorkerQueues  []string   `env:"WORKER_QUEUES" envDefault:"generate,upload,notify" help:"What this worker works on: generate (backfills too), upload, notify. One without upload makes no picture until another worker takes the uploads of the same SPOOL_DIR."`
 	SyncWait      Duration   `env:"SYNC_WAIT" envDefault:"120s" min:"0s" max:"10m" help:"How long the site's generate call waits for its picture before it answers with the job's id."`
 	ShutdownGrace Duration   `env:"SHUTDOWN_GRACE" envDefault:"25s" min:"1s" max:"1h" help:"How long SIGTERM lets running work finish. Keep it under the platform's own limit, 30 s on most."`
 	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR."`
@@ -77,6 +79,17 @@ type Config struct {
 
 	set map[string]bool // the variables that the environment named
 }
+
+// The members of WORKER_QUEUES.
+const (
+	QueueGenerate = "generate"
+	QueueUpload   = "upload"
+	QueueNotify   = "notify"
+)
+
+// WorksOn reports whether a worker takes tasks of a class, one of the Queue…
+// constants.
+func (c Config) WorksOn(class string) bool { return slices.Contains(c.WorkerQueues, class) }
 
 // Duration is time.Duration; the alias keeps the table above narrow.
 type Duration = time.Duration

@@ -109,6 +109,7 @@ func (c *Config) fillDefaults() {
 	}
 	c.Editors, c.Operators = words(c.Editors), words(c.Operators)
 	c.AllowedOrigins = words(c.AllowedOrigins)
+	c.WorkerQueues = words(c.WorkerQueues)
 	if len(c.AllowedOrigins) == 0 {
 		c.AllowedOrigins = siteOrigins()
 	}

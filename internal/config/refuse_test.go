@@ -31,6 +31,9 @@ func TestWrongConfigurationIsRefused(t *testing.T) {
 		{"spool is the served folder", "DATA_DIR=/srv SPOOL_DIR=/srv/images/", "SPOOL_DIR", "/srv/spool"},
 		{"spool is the data folder", "DATA_DIR=/srv SPOOL_DIR=/srv", "SPOOL_DIR", "/srv/spool"},
 		{"quota too small", "SPOOL_QUOTA=1MB", "SPOOL_QUOTA", "64MiB or more"},
+		{"an unknown class of work", "REDIS_URL=redis://r WORKER_QUEUES=generate,paint", "WORKER_QUEUES", "generate, upload, notify"},
+		{"nothing to work on", "REDIS_URL=redis://r WORKER_QUEUES=,", "WORKER_QUEUES", "list some of"},
+		{"work left to nobody", "WORKER_QUEUES=generate,notify", "WORKER_QUEUES", "leaves out upload"},
 		{"quota not a size", "SPOOL_QUOTA=lots", "SPOOL_QUOTA", "10GiB"},
 		{"quota overflows", "SPOOL_QUOTA=9223372036854775807TiB", "SPOOL_QUOTA", "10GiB"},
 

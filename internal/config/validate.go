@@ -23,7 +23,7 @@ const minJWTSecret = 32
 func (c Config) validate() error {
 	rules := []func(Config) *Error{
 		checkRanges, checkListen, checkDirs, checkDatabase, checkRedis, checkS3, checkPublicURL,
-		checkGenerators, checkJWT, checkUsers, checkOrigins, checkSite, checkNesting,
+		checkGenerators, checkJWT, checkUsers, checkOrigins, checkSite, checkWorkerQueues, checkNesting,
 	}
 	for _, rule := range rules {
 		if err := rule(c); err != nil {
@@ -339,6 +339,26 @@ func checkSite(c Config) *Error {
 		return &Error{"SITE_BACKEND_URL", "is this API's own address, so every passed request would come back to us", "write the address of the site's present backend, or listen on another port"}
 	case !c.RevalidateSecret.IsZero() && c.RevalidateURL.IsZero():
 		return &Error{"REVALIDATE_URL", "is not set but REVALIDATE_SECRET is", "set both, or neither"}
+	}
+	return nil
+}
+
+func checkWorkerQueues(c Config) *Error {
+	all := []string{QueueGenerate, QueueUpload, QueueNotify}
+	for _, q := range c.WorkerQueues {
+		if !slices.Contains(all, q) {
+			return &Error{"WORKER_QUEUES", fmt.Sprintf("holds %.40q", q), "list some of " + strings.Join(all, ", ")}
+		}
+	}
+	missing := slices.IndexFunc(all, func(q string) bool { return !c.WorksOn(q) })
+	switch {
+	case len(c.WorkerQueues) == 0:
+		return &Error{"WORKER_QUEUES", "lists nothing to work on", "list some of " + strings.Join(all, ", ")}
+	case c.Embedded() && missing >= 0:
+		return &Error{
+			"WORKER_QUEUES", "leaves out " + all[missing] + ", and without REDIS_URL there is no other worker to do it",
+			"unset WORKER_QUEUES, or set REDIS_URL and start more workers",
+		}
 	}
 	return nil
 }

@@ -38,6 +38,7 @@ type plan struct {
 	database    string   // empty: a database of its own on the shared server
 	redis       string   // empty: a server of its own, at site.redis
 	workers     int      // 0: two
+	queues      string   // WORKER_QUEUES of the workers; empty: all
 	sharedSpool bool     // else each worker has a disk of its own
 	env         []string // of every process
 }
@@ -69,7 +70,7 @@ func startSite(t testing.TB, p plan) *site {
 	for n := range p.workers {
 		name := fmt.Sprint("worker", n+1)
 		w := newProgram(t, "worker", name, env...)
-		w.env = append(env[:len(env):len(env)], "DATA_DIR="+filepath.Join(s.dir, name), "SPOOL_DIR="+s.spoolDir(w))
+		w.env = append(env[:len(env):len(env)], "DATA_DIR="+filepath.Join(s.dir, name), "SPOOL_DIR="+s.spoolDir(w), "WORKER_QUEUES="+p.queues)
 		s.workers = append(s.workers, w)
 	}
 	s.api.start()

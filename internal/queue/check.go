@@ -3,9 +3,11 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 
+	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -42,4 +44,19 @@ func (q *Queue) EvictionPolicy(ctx context.Context) string {
 		return ""
 	}
 	return answer["maxmemory-policy"]
+}
+
+// Served reports whether a running server takes tasks from a queue. A server
+// says so every few seconds and is forgotten half a minute after its last word.
+func (q *Queue) Served(_ context.Context, name string) (bool, error) {
+	servers, err := asynq.NewInspectorFromRedisClient(q.redis).Servers()
+	if err != nil {
+		return false, fmt.Errorf("list the running servers: %w", err)
+	}
+	for _, s := range servers {
+		if _, ok := s.Queues[name]; ok && s.Status == "active" {
+			return true, nil
+		}
+	}
+	return false, nil
 }
