@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/glad-labs/frontispiece/internal/config"
 	"github.com/glad-labs/frontispiece/internal/store"
 	"github.com/glad-labs/frontispiece/internal/worker"
 	"github.com/glad-labs/frontispiece/tasks"
@@ -53,7 +54,7 @@ func (a *App) newWorker() *worker.Worker {
 		Progress: a.progress, Log: a.log,
 		Lease: a.pace.lease, GenerateTimeout: a.cfg.GenerateTimeout, GenerateAttempts: a.cfg.GenerateAttempts,
 		UploadTimeout: a.cfg.UploadTimeout, UploadFor: a.cfg.UploadFor, MaxWait: a.pace.maxWait,
-		Renditions: a.cfg.Renditions, Decoders: decoders(),
+		Renditions: a.cfg.Renditions, Decoders: decoders(), NoUploads: !a.cfg.WorksOn(config.QueueUpload),
 	})
 }
 

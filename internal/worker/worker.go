@@ -103,6 +103,7 @@ type Config struct {
 	MaxWait          time.Duration // longest back-off
 	Renditions       []int         // widths; empty for none
 	Decoders         int           // pictures decoded at once; 0: one
+	NoUploads        bool          // this process takes none: the bucket, for which it may have no key, is not tried
 }
 
 // Worker handles tasks. It is safe for concurrent use.
@@ -127,7 +128,9 @@ func New(c Config) *Worker {
 // element, has the claims looked at once: something was canceled.
 func (w *Worker) Run(ctx context.Context, hurry <-chan struct{}) {
 	var probes sync.WaitGroup
-	probes.Go(func() { w.breaker.run(ctx) })
+	if !w.NoUploads {
+		probes.Go(func() { w.breaker.run(ctx) })
+	}
 	defer probes.Wait()
 	w.keeper.run(ctx, hurry)
 }
