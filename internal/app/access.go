@@ -8,6 +8,7 @@ import (
 
 	"github.com/glad-labs/frontispiece/internal/auth"
 	"github.com/glad-labs/frontispiece/internal/config"
+	"github.com/glad-labs/frontispiece/internal/ratelimit"
 	"github.com/glad-labs/frontispiece/internal/store"
 )
 
@@ -40,8 +41,21 @@ func (a *App) openAccess(ctx context.Context, part Part) error {
 	}
 	a.keys = auth.NewKeys(keyRows{a.store}, a.log)
 	a.onClose(a.keys.Close)
+	return nil
+}
+
+// openPace comes after the queue, whose Redis several APIs count in.
+func (a *App) openPace(_ context.Context, part Part) error {
+	if part != API {
+		return nil
+	}
+	c := ratelimit.Config{Requests: a.cfg.RateLimit, Failures: a.cfg.RateLimitFailures, Log: a.log}
+	if !a.cfg.Embedded() {
+		c.Redis = a.queue.Redis()
+	}
+	a.paces = ratelimit.New(c)
 	a.sessions = auth.NewSessions(auth.SessionsConfig{
-		Rows: sessionRows{a.store}, Keys: a.keys, Users: a.users(), Log: a.log,
+		Rows: sessionRows{a.store}, Keys: a.keys, Users: a.users(), Pace: a.paces, Log: a.log,
 	})
 	return nil
 }
@@ -61,11 +75,11 @@ func (a *App) authenticator() auth.Authenticator {
 		return auth.Authenticator{auth.Loopback(a.cfg.AllowedOrigins...)}
 	}
 	// What a program says of itself goes before what a browser adds by itself.
-	methods := auth.Authenticator{a.keys.Method()}
+	methods := []auth.Method{a.keys.Method()}
 	if users := a.users(); users != nil {
 		methods = append(methods, auth.JWT(*users))
 	}
-	return append(methods, a.sessions.Method())
+	return auth.Authenticator{auth.Paced(a.paces, append(methods, a.sessions.Method())...)}
 }
 
 // loginHandler is the form; on a machine that trusts itself there is nothing to

@@ -66,7 +66,7 @@ func (a *App) handler(drain context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	around := edge.Config{
-		Log: a.log, AllowedOrigins: a.cfg.AllowedOrigins,
+		Log: a.log, AllowedOrigins: a.cfg.AllowedOrigins, TrustedProxies: a.cfg.TrustedProxies,
 		Fail: func(w http.ResponseWriter, r *http.Request, err error) {
 			if strings.HasPrefix(r.URL.Path, "/v1/") {
 				jobs.WriteError(w, r, err)

@@ -28,6 +28,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/events"
 	"github.com/glad-labs/frontispiece/internal/imagegen"
 	"github.com/glad-labs/frontispiece/internal/queue"
+	"github.com/glad-labs/frontispiece/internal/ratelimit"
 	"github.com/glad-labs/frontispiece/internal/spool"
 	"github.com/glad-labs/frontispiece/internal/store"
 	"github.com/glad-labs/frontispiece/internal/webhook"
@@ -66,6 +67,7 @@ type App struct {
 	spool    *spool.Spool // nil in a process that only answers requests
 	keys     *auth.Keys   // nil, as sessions, in a process that answers none
 	sessions *auth.Sessions
+	paces    *ratelimit.Pace
 	// knowsCallers is false when everybody on this machine is an operator.
 	knowsCallers bool
 
@@ -94,7 +96,7 @@ func Open(ctx context.Context, part Part, cfg config.Config, log *slog.Logger) (
 		}
 	}()
 	for _, open := range []func(context.Context, Part) error{
-		a.openData, a.openStore, a.openAccess, a.openQueue, a.openStorage, a.openSpool, a.openGenerators,
+		a.openData, a.openStore, a.openAccess, a.openQueue, a.openPace, a.openStorage, a.openSpool, a.openGenerators,
 	} {
 		if err := open(ctx, part); err != nil {
 			return a, err
@@ -227,6 +229,7 @@ func (a *App) openDispatch() {
 	a.dispatch = dispatch.New(dispatch.Config{
 		Store: a.store, Ringer: a.queue, Notifier: a.hub, Capabilities: a.chain, Links: a.cdn, Log: a.log,
 		Lease: a.pace.lease, SpoolLostAfter: a.cfg.SpoolLostAfter, Targets: a.targets(),
+		MaxJobs: a.cfg.MaxJobs, MaxJobsPerCaller: a.cfg.MaxJobsPerCaller,
 	})
 }
 

@@ -154,6 +154,13 @@ func (k *Keys) open(ctx context.Context, key Key) (*Identity, error) {
 // can bear such an id: [JWT] refuses it.
 const keySubject = "key:"
 
+// IsKey reports whether an Authorization header bears an API key, or what was
+// meant to be one: it must not leave to another server.
+func IsKey(authorization string) bool {
+	_, token, _ := strings.Cut(strings.TrimSpace(authorization), " ")
+	return strings.HasPrefix(strings.TrimSpace(token), KeyPrefix)
+}
+
 func invalidKey() error {
 	return unauthorized("invalid_key", "this API key is not valid; it may be cut short, or of another installation")
 }

@@ -65,6 +65,13 @@ type Config struct {
 	Operators      []string `env:"OPERATORS" help:"User ids, separated by commas, that may also retry, take down and use the queue dashboard."`
 	AllowedOrigins []string `env:"ALLOWED_ORIGINS" shown:"localhost and 127.0.0.1, ports 3000 to 3004" help:"Origins, separated by commas, whose pages may call the API from a browser."`
 
+	_                 struct{} `section:"Limits"`
+	RateLimit         int      `env:"RATE_LIMIT" envDefault:"3000" min:"0" max:"1000000" help:"Requests a minute of one caller, and of one address whose callers do not say who they are. 0: no limit. On loopback without authentication there is none."`
+	RateLimitFailures int      `env:"RATE_LIMIT_FAILURES" envDefault:"30" min:"0" max:"1000000" help:"Wrong credentials a minute from one address, after which it may try no others until the minute is over. 0: no limit."`
+	TrustedProxies    Networks `env:"TRUSTED_PROXIES" envDefault:"private" help:"Proxies whose X-Forwarded-For tells a client's address, for limits and the log: private (this machine and private networks), networks separated by commas, or none."`
+	MaxJobs           int      `env:"MAX_JOBS" envDefault:"10000" min:"0" max:"10000000" help:"Unfinished jobs in all; more are refused with 429 until some have ended. 0: no limit."`
+	MaxJobsPerCaller  int      `env:"MAX_JOBS_PER_CALLER" envDefault:"1000" min:"0" max:"10000000" help:"Unfinished jobs of one caller; likewise."`
+
 	_                struct{} `section:"The site"`
 	SiteBackendURL   URL      `env:"SITE_BACKEND_URL" help:"The site's present backend: paths that we do not serve pass through to it."`
 	RevalidateURL    URL      `env:"REVALIDATE_URL" help:"Called after each publication so that the site drops its cached page."`

@@ -71,7 +71,7 @@ type Links interface {
 	KeyOf(url string) (key string, ok bool)
 }
 
-// Config is what a Dispatch needs. Every field but the last three is required.
+// Config is what a Dispatch needs. Every field down to Log is required.
 type Config struct {
 	Store        *store.Store
 	Ringer       Ringer
@@ -85,6 +85,9 @@ type Config struct {
 	SpoolLostAfter time.Duration
 	// Targets lists who is told of a published post ("revalidate"); may be nil.
 	Targets []string
+	// MaxJobs and MaxJobsPerCaller bound the unfinished jobs that Submit adds to.
+	// 0: no bound.
+	MaxJobs, MaxJobsPerCaller int
 }
 
 // Dispatch is safe for concurrent use by any number of processes on one
@@ -92,6 +95,7 @@ type Config struct {
 type Dispatch struct {
 	Config
 	observer observer
+	backlog  backlog
 }
 
 // New returns a Dispatch.

@@ -66,7 +66,12 @@ func (d *Dispatch) Submit(ctx context.Context, s Submission) (job editorial.Job,
 		} else if err := tx.SaveDraftImages(ctx, state); err != nil {
 			return err
 		}
-		return rememberKey(ctx, tx, s.Key, id)
+		if err := rememberKey(ctx, tx, s.Key, id); err != nil {
+			return err
+		}
+		// Last, so that a key's first job answers however many there are, and a
+		// round counts without the one that it superseded.
+		return d.admit(ctx, tx, s)
 	})
 	var replay *replayError
 	if errors.As(err, &replay) {
@@ -76,6 +81,7 @@ func (d *Dispatch) Submit(ctx context.Context, s Submission) (job editorial.Job,
 	if err != nil {
 		return editorial.Job{}, false, err
 	}
+	d.backlog.grew()
 	return job, false, nil
 }
 

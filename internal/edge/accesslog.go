@@ -3,7 +3,6 @@ package edge
 import (
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -32,7 +31,7 @@ func accessLog(log *slog.Logger) Middleware {
 				log.LogAttrs(r.Context(), levelOf(path, status), "request",
 					slog.String("method", cut(method)), slog.String("path", cut(path)), slog.Int("status", status),
 					slog.Int64("bytes", rec.bytes), slog.Duration("took", time.Since(begun).Round(time.Microsecond)),
-					slog.String("remote", host(r.RemoteAddr)), slog.String("agent", cut(r.UserAgent())),
+					slog.String("remote", remote(r)), slog.String("agent", cut(r.UserAgent())),
 					slog.String("request_id", RequestID(r.Context())))
 			}()
 			next.ServeHTTP(rec, r)
@@ -58,12 +57,13 @@ func cut(s string) string {
 	return strings.ToValidUTF8(s, "?")
 }
 
-// host leaves the port out: it says nothing, and breaks grouping by address.
-func host(remote string) string {
-	if h, _, err := net.SplitHostPort(remote); err == nil {
-		return h
+// remote is the client's address, without the port, which says nothing and
+// breaks grouping.
+func remote(r *http.Request) string {
+	if addr := ClientAddr(r); addr.IsValid() {
+		return addr.String()
 	}
-	return remote
+	return cut(r.RemoteAddr)
 }
 
 // errPanic is what a client's API makes of a panic; the log has the rest.

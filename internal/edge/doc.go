@@ -1,5 +1,5 @@
 // Package edge is what stands around every route of the program: request ids,
-// the access log, recovery from panics, security headers, CORS, limits of
+// the client's address, the access log, recovery from panics, security headers, CORS, limits of
 // address and body, slow clients, compression, and a server that drains.
 //
 // Each is a small middleware that knows no route and no caller; [Handler] puts
@@ -14,6 +14,7 @@ package edge
 import (
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -26,11 +27,12 @@ type ErrorFunc func(w http.ResponseWriter, r *http.Request, err error)
 // Config is what [Handler] needs.
 type Config struct {
 	Log            *slog.Logger
-	AllowedOrigins []string      // whose pages may call from a browser; empty for none
-	Fail           ErrorFunc     // answers what is refused here, and panics
-	MaxBody        int64         // bytes of a request's body. 0: 2 MiB
-	BodyTimeout    time.Duration // for a body to arrive. 0: 30 s
-	WriteTimeout   time.Duration // for a client to take what was written. 0: 1 min
+	AllowedOrigins []string       // whose pages may call from a browser; empty for none
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; empty for none
+	Fail           ErrorFunc      // answers what is refused here, and panics
+	MaxBody        int64          // bytes of a request's body. 0: 2 MiB
+	BodyTimeout    time.Duration  // for a body to arrive. 0: 30 s
+	WriteTimeout   time.Duration  // for a client to take what was written. 0: 1 min
 }
 
 // Handler puts everything around h, outermost first: whatever is answered has
@@ -48,6 +50,7 @@ func Handler(h http.Handler, c Config) http.Handler {
 	}
 	around := []Middleware{
 		identify,
+		findClient(c.TrustedProxies, c.Log),
 		accessLog(c.Log),
 		recoverPanic(c.Log, c.Fail),
 		dropSlowClients(c.WriteTimeout),

@@ -48,7 +48,7 @@ func cors(origins []string) Middleware {
 		AllowedOrigins:   origins,
 		AllowedMethods:   []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions},
 		AllowedHeaders:   []string{"*"},
-		ExposedHeaders:   []string{"ETag", "Location", "Preference-Applied", "Retry-After", HeaderRequestID},
+		ExposedHeaders:   []string{"ETag", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", HeaderRequestID},
 		AllowCredentials: !slices.Contains(origins, "*"),
 		MaxAge:           corsMaxAge,
 	}).Handler

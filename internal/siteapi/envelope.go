@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,6 +54,14 @@ var answers = map[editorial.Kind]struct {
 // long enough for a restart, short enough for an editor.
 const retryAfter = "5"
 
+// pauseFor is the pause that an error knows, else the usual one.
+func pauseFor(e *editorial.Error) string {
+	if seconds, ok := e.Details["retry_after"].(int); ok && seconds > 0 {
+		return strconv.Itoa(seconds)
+	}
+	return retryAfter
+}
+
 // Fail writes an error in the envelope. Whatever is not meant for the caller is
 // logged and answered as an internal error.
 func (a *API) Fail(w http.ResponseWriter, r *http.Request, err error) {
@@ -77,7 +86,7 @@ func (a *API) Fail(w http.ResponseWriter, r *http.Request, err error) {
 		details["field"], details["reason"] = e.Field, e.Message
 	}
 	if e.Kind == editorial.Unavailable || e.Kind == editorial.Limited {
-		w.Header().Set("Retry-After", retryAfter)
+		w.Header().Set("Retry-After", pauseFor(e))
 	}
 	writeJSON(w, answer.status, envelope{
 		ErrorCode: answer.code, Message: e.Error(), Detail: e.Error(), Details: details, RequestID: id,

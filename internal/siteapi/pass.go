@@ -3,15 +3,17 @@ package siteapi
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"github.com/glad-labs/frontispiece/internal/auth"
 	"github.com/glad-labs/frontispiece/internal/editorial"
 )
 
@@ -28,6 +30,7 @@ func (a *API) Pass(backend *url.URL) http.Handler {
 			r.SetURL(backend)
 			r.Out.Host = backend.Host
 			r.SetXForwarded()
+			keepOurs(r.Out.Header)
 		},
 		Transport: &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
@@ -54,6 +57,10 @@ func (a *API) Pass(backend *url.URL) http.Handler {
 					res.Header.Del(name)
 				}
 			}
+			res.Header["Set-Cookie"] = slices.DeleteFunc(res.Header["Set-Cookie"], func(line string) bool {
+				c, err := http.ParseSetCookie(line)
+				return err == nil && auth.IsSessionCookie(c.Name)
+			})
 			return nil
 		},
 	}
@@ -64,6 +71,27 @@ func (a *API) Pass(backend *url.URL) http.Handler {
 		}
 		proxy.ServeHTTP(w, r)
 	})
+}
+
+// keepOurs takes our own credentials out of a request that goes to the backend.
+func keepOurs(h http.Header) {
+	if auth.IsKey(h.Get("Authorization")) {
+		h.Del("Authorization")
+	}
+	cookies, ours := (&http.Request{Header: h}).Cookies(), false
+	for _, c := range cookies {
+		ours = ours || auth.IsSessionCookie(c.Name)
+	}
+	if !ours {
+		return // as it came: what we would write may be spelled otherwise
+	}
+	h.Del("Cookie")
+	out := &http.Request{Header: h}
+	for _, c := range cookies {
+		if !auth.IsSessionCookie(c.Name) {
+			out.AddCookie(c)
+		}
+	}
 }
 
 // maxSignIn is far more than a sign-in has to say.
@@ -82,7 +110,11 @@ func refuseMockSignIn(r *http.Request) error {
 		io.Reader
 		io.Closer
 	}{bytes.NewReader(body), r.Body}
-	if isMock(r.URL.Query().Get("code")) || isMock(codeIn(body, r.Header.Get("Content-Type"))) {
+	if !utf8.Valid(body) || bytes.IndexByte(body, 0) >= 0 {
+		// The backend reads UTF-16, too; we would not see the code in it.
+		return editorial.Invalidf("body", "a sign-in must be UTF-8")
+	}
+	if hasMock(r.URL.Query()) || mentionsMock(body) {
 		return &editorial.Error{
 			Kind: editorial.Forbidden, Code: "mock_sign_in",
 			Message: "mock sign-in codes are for development and are not passed on to the site's backend",
@@ -91,23 +123,38 @@ func refuseMockSignIn(r *http.Request) error {
 	return nil
 }
 
-func codeIn(body []byte, contentType string) string {
-	if strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
-		form, err := url.ParseQuery(string(body))
-		if err == nil {
-			return form.Get("code")
+// mentionsMock looks at every text in a body, under whatever name: of two
+// members with one name, or of names that differ in case, only the backend
+// knows which one it takes.
+func mentionsMock(body []byte) bool {
+	if form, err := url.ParseQuery(string(body)); err == nil && hasMock(form) {
+		return true
+	}
+	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))))
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			// Broken, or at its end: what is left is looked at as it stands.
+			return bytes.Contains(bytes.ToLower(body), []byte(mockCode))
+		}
+		if text, ok := token.(string); ok && isMock(text) {
+			return true
 		}
 	}
-	var signIn struct {
-		Code string `json:"code"`
-	}
-	var wrongType *json.UnmarshalTypeError
-	if err := json.Unmarshal(body, &signIn); err != nil && !errors.As(err, &wrongType) {
-		return ""
-	}
-	return signIn.Code
 }
 
+func hasMock(values url.Values) bool {
+	for _, list := range values {
+		if slices.ContainsFunc(list, isMock) {
+			return true
+		}
+	}
+	return false
+}
+
+// mockCode begins every code of the backend's development sign-in.
+const mockCode = "mock_auth_code"
+
 func isMock(code string) bool {
-	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(code)), "mock_auth_code")
+	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(code)), mockCode)
 }

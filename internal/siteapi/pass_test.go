@@ -67,6 +67,28 @@ func TestPassHandsOnUnchanged(t *testing.T) {
 	}
 }
 
+// Our own credentials open nothing behind us, and what stands behind must not
+// learn them, nor choose a browser's session.
+func TestPassKeepsOurCredentials(t *testing.T) {
+	t.Parallel()
+	front := before(t, func(w http.ResponseWriter, r *http.Request) {
+		if h := r.Header.Get("Authorization"); h != "" {
+			t.Errorf("the backend was sent %q", h)
+		}
+		if got, want := r.Header.Get("Cookie"), "theirs=1; more=2"; got != want {
+			t.Errorf("the backend was sent the cookies %q, want %q", got, want)
+		}
+		for _, name := range []string{"theirs", "__Host-frontispiece", "Frontispiece"} {
+			w.Header().Add("Set-Cookie", name+"=x; Path=/")
+		}
+	})
+	res := send(t, http.MethodGet, front.URL+"/api/chat", "", "Authorization", "bearer  fp_abcdefghijkl_x",
+		"Cookie", "theirs=1; __Host-frontispiece=secret; frontispiece=secret; more=2")
+	if got := res.Header["Set-Cookie"]; len(got) != 1 || !strings.HasPrefix(got[0], "theirs=") {
+		t.Errorf("the backend set %q", got)
+	}
+}
+
 func TestPassStreams(t *testing.T) {
 	t.Parallel()
 	next := make(chan struct{})
@@ -102,6 +124,12 @@ func TestPassRefusesMockSignIns(t *testing.T) {
 		"form":        {"/api/auth/github/callback", `code=mock_auth_code_1`, "application/x-www-form-urlencoded", http.StatusForbidden},
 		"query":       {"/api/auth/github/callback?code=mock_auth_code_1", ``, "", http.StatusForbidden},
 		"endless":     {"/api/auth/github/callback", strings.Repeat("x", 70<<10), "application/json", http.StatusBadRequest},
+		"two names":   {"/api/auth/github/callback", `{"code":"mock_auth_code_1","CODE":"abc"}`, "application/json", http.StatusForbidden},
+		"twice":       {"/api/auth/github/callback", `{"code":"mock_auth_code_1","code":"abc"}`, "application/json", http.StatusForbidden},
+		"escaped":     {"/api/auth/github/callback", `{"code":"mock\u005fauth_code_1"}`, "application/json", http.StatusForbidden},
+		"a mark":      {"/api/auth/github/callback", "\ufeff" + `{"code":"mock\u005fauth_code_1"}`, "application/json", http.StatusForbidden},
+		"UTF-16":      {"/api/auth/github/callback", "{\x00\"\x00c\x00", "application/json", http.StatusBadRequest},
+		"two queries": {"/api/auth/github/callback?code=abc&code=mock_auth_code_1", ``, "", http.StatusForbidden},
 		"a real code": {"/api/auth/github/callback", `{"code":"abc"}`, "application/json", http.StatusOK},
 		"elsewhere":   {"/api/chat", `{"code":"mock_auth_code_1"}`, "application/json", http.StatusOK},
 	} {

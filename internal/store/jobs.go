@@ -287,3 +287,17 @@ func (r *Reader) UnsettledJobs(ctx context.Context, limit int) ([]string, error)
 	}
 	return ids, nil
 }
+
+// CountUnfinished counts the unfinished jobs of a caller, or all, up to a limit.
+func (r *Reader) CountUnfinished(ctx context.Context, createdBy string, limit int) (int, error) {
+	condition, args := "", []any{limit}
+	if createdBy != "" {
+		condition, args = "AND created_by = ?", []any{createdBy, limit}
+	}
+	var n int
+	err := r.one(ctx, &n, `SELECT COUNT(*) FROM (SELECT 1 FROM image_jobs WHERE final_state IS NULL `+condition+` LIMIT ?) AS unfinished`, args...)
+	if err != nil {
+		return 0, fmt.Errorf("count unfinished jobs: %w", err)
+	}
+	return n, nil
+}
