@@ -9,12 +9,15 @@ import (
 	"net/url"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/glad-labs/frontispiece/internal/auth"
 	"github.com/glad-labs/frontispiece/internal/cdn"
 	"github.com/glad-labs/frontispiece/internal/edge"
 	"github.com/glad-labs/frontispiece/internal/events"
 	"github.com/glad-labs/frontispiece/internal/imagegen"
 	"github.com/glad-labs/frontispiece/internal/siteapi"
+	"github.com/glad-labs/frontispiece/internal/telemetry"
 	"github.com/glad-labs/frontispiece/internal/v1"
 )
 
@@ -28,8 +31,11 @@ func (a *App) RunAPI(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	serving, ctx := errgroup.WithContext(ctx)
+	serving.Go(func() error { return a.serveWatchers(ctx) })
 	a.banner(stdout, listener.Addr())
-	return edge.Serve(ctx, listener, h, a.cfg.ShutdownGrace, a.log)
+	serving.Go(func() error { return edge.Serve(ctx, listener, h, a.cfg.ShutdownGrace, a.log) })
+	return serving.Wait()
 }
 
 // handler is every route of the program. drain ends when the server drains:
@@ -40,7 +46,7 @@ func (a *App) handler(drain context.Context) (http.Handler, error) {
 	waiter := events.NewWaiter(a.hub, a.store)
 
 	deps := siteapi.Deps{
-		Dispatch: a.dispatch, Store: a.store, Waiter: waiter, Progress: a.progress, Links: a.cdn, Inspector: &inspector{app: a},
+		Dispatch: a.dispatch, Store: a.store, Waiter: waiter, Progress: a.progress, Links: a.cdn, Inspector: a.inspector,
 		Auth: callers, Log: a.log, SyncWait: a.cfg.SyncWait, Drain: drain, Version: Version(),
 	}
 	if r := a.revalidator(); r != nil {
@@ -62,6 +68,10 @@ func (a *App) handler(drain context.Context) (http.Handler, error) {
 	mux.Handle("GET "+cdn.LocalPrefix, a.images)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", a.ready)
+	room := a.room(callers)
+	mux.Handle("/ops", room)
+	mux.Handle("/ops/", room)
+	mux.Handle("GET /metrics", a.scrapes(callers))
 	if err := a.mountRest(mux, site, callers); err != nil {
 		return nil, err
 	}
@@ -75,7 +85,7 @@ func (a *App) handler(drain context.Context) (http.Handler, error) {
 			site.Fail(w, r, err)
 		},
 	}
-	return edge.Handler(mux, around), nil
+	return edge.Handler(telemetry.Requests(a.metrics, a.tracing, mux), around), nil
 }
 
 // mountRest mounts what answers paths that no route serves: the site's present

@@ -18,7 +18,10 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/glad-labs/frontispiece/internal/auth"
 	"github.com/glad-labs/frontispiece/internal/blob"
@@ -27,11 +30,14 @@ import (
 	"github.com/glad-labs/frontispiece/internal/dispatch"
 	"github.com/glad-labs/frontispiece/internal/events"
 	"github.com/glad-labs/frontispiece/internal/imagegen"
+	"github.com/glad-labs/frontispiece/internal/imagegen/pexels"
 	"github.com/glad-labs/frontispiece/internal/queue"
 	"github.com/glad-labs/frontispiece/internal/ratelimit"
 	"github.com/glad-labs/frontispiece/internal/spool"
 	"github.com/glad-labs/frontispiece/internal/store"
+	"github.com/glad-labs/frontispiece/internal/telemetry"
 	"github.com/glad-labs/frontispiece/internal/webhook"
+	"github.com/glad-labs/frontispiece/internal/worker"
 	"github.com/glad-labs/frontispiece/tasks"
 )
 
@@ -55,12 +61,21 @@ type App struct {
 	log  *slog.Logger
 	pace pace
 
+	part      Part
+	id        string             // of this process, as a worker
+	metrics   *telemetry.Metrics // nil: nobody can ask
+	tracing   *telemetry.Tracing // nil: nobody traces
+	inspector *inspector
+	working   atomic.Pointer[worker.Worker] // nil: not yet, or never
+	paused    atomic.Pointer[string]        // why this process generates nothing; nil or empty when it does
+
 	store    *store.Store
 	queue    *queue.Queue
 	hub      *events.Hub
 	progress *events.Board
 	dispatch *dispatch.Dispatch
 	chain    *imagegen.Chain
+	stock    *pexels.RedisBudget // nil: no stock photos
 	bucket   blob.Bucket
 	images   http.Handler // /images/<key>
 	cdn      *cdn.Distribution
@@ -86,17 +101,18 @@ const (
 // Open opens everything that a process of a part needs. What it opened before
 // an error is closed again.
 func Open(ctx context.Context, part Part, cfg config.Config, log *slog.Logger) (a *App, err error) {
-	a = &App{cfg: cfg, log: log, pace: productionPace}
+	a = &App{cfg: cfg, log: log, pace: productionPace, part: part, id: uuid.NewString(), metrics: telemetry.NewMetrics(Version())}
 	if cfg.Embedded() {
 		a.pace = embeddedPace
 	}
+	a.inspector = &inspector{app: a}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
 		}
 	}()
 	for _, open := range []func(context.Context, Part) error{
-		a.openData, a.openStore, a.openAccess, a.openQueue, a.openPace, a.openStorage, a.openSpool, a.openGenerators,
+		a.openTracing, a.openData, a.openStore, a.openAccess, a.openQueue, a.openPace, a.openStorage, a.openSpool, a.openGenerators,
 	} {
 		if err := open(ctx, part); err != nil {
 			return a, err

@@ -24,10 +24,16 @@ var makers = map[string]func(*App, config.URL) (imagegen.Generator, error){
 	"sdxl":    func(_ *App, u config.URL) (imagegen.Generator, error) { return sdxlserver.New(backendURL(u)) },
 }
 
+const (
+	pexelsPerHour  = pexels.PerHour
+	pexelsPerMonth = pexels.PerMonth
+)
+
 func (a *App) newPexels() (imagegen.Generator, error) {
+	a.stock = pexels.NewRedisBudget(a.queue.Redis())
 	return pexels.New("", pexels.Config{
 		Key:    a.cfg.PexelsAPIKey.Reveal(),
-		Budget: pexels.NewRedisBudget(a.queue.Redis()),
+		Budget: a.stock,
 		Cache:  pexels.NewRedisCache(a.queue.Redis()),
 	})
 }

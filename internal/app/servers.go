@@ -36,7 +36,7 @@ func (a *App) runUploading(ctx context.Context, w *worker.Worker) error {
 		Queues:      map[string]int{tasks.UploadQueue(a.spool.ID()): 1},
 		Concurrency: a.cfg.UploadConcurrency,
 		Handlers:    map[string]queue.HandlerFunc{tasks.TypeUpload: w.Upload},
-		Grace:       a.cfg.ShutdownGrace, Log: a.log,
+		Grace:       a.cfg.ShutdownGrace, Log: a.log, Tracing: a.tracing,
 	})
 	if err != nil {
 		return err
@@ -59,12 +59,12 @@ func (a *App) runNotifying(ctx context.Context) error {
 	if len(targets) == 0 {
 		return nil
 	}
-	n := &worker.Notifier{Rows: a.dispatch, Targets: targets, MaxWait: a.pace.maxWait, Log: a.log}
+	n := &worker.Notifier{Rows: a.dispatch, Targets: targets, MaxWait: a.pace.maxWait, Log: a.log, Metrics: a.metrics}
 	server, err := a.queue.Start(queue.ServerConfig{
 		Queues:      map[string]int{tasks.QueueNotify: 1},
 		Concurrency: notifiers,
 		Handlers:    map[string]queue.HandlerFunc{tasks.TypeNotify: n.Notify},
-		Grace:       a.cfg.ShutdownGrace, Log: a.log,
+		Grace:       a.cfg.ShutdownGrace, Log: a.log, Tracing: a.tracing,
 	})
 	if err != nil {
 		return err
@@ -101,6 +101,7 @@ func (a *App) runGenerating(ctx context.Context, w *worker.Worker) error {
 			a.log.WarnContext(ctx, "generating is paused: "+why)
 		}
 		said = why
+		a.paused.Store(&why)
 		switch {
 		case why != "" && server != nil:
 			server.Shutdown()
@@ -124,8 +125,8 @@ func (a *App) runGenerating(ctx context.Context, w *worker.Worker) error {
 
 // nowhereToGo says why nothing should be generated now, "" when it may be.
 func (a *App) nowhereToGo(ctx context.Context) string {
-	if a.spool.Full() {
-		return "the spool is at its quota (SPOOL_QUOTA) and waits for uploads to make room"
+	if why := a.spool.NoRoom(); why != "" {
+		return why
 	}
 	if a.cfg.WorksOn(config.QueueUpload) {
 		return ""
@@ -143,7 +144,7 @@ func (a *App) startGenerating(w *worker.Worker) (*queue.Server, error) {
 		Queues: map[string]int{tasks.QueueGenerate: 2, tasks.QueueBackfill: 1}, Strict: true,
 		Concurrency: a.cfg.GenerateConcurrency,
 		Handlers:    map[string]queue.HandlerFunc{tasks.TypeGenerate: a.whileRoom(w.Generate)},
-		Grace:       a.cfg.ShutdownGrace, Log: a.log,
+		Grace:       a.cfg.ShutdownGrace, Log: a.log, Tracing: a.tracing,
 	})
 }
 
@@ -151,8 +152,8 @@ func (a *App) startGenerating(w *worker.Worker) (*queue.Server, error) {
 // generated without a place to put it is paid for twice.
 func (a *App) whileRoom(next queue.HandlerFunc) queue.HandlerFunc {
 	return func(ctx context.Context, p tasks.Payload) error {
-		if a.spool.Full() {
-			return &queue.RetryAfter{Delay: lookForRoom, Reason: "the spool is at its quota (SPOOL_QUOTA)"}
+		if why := a.spool.NoRoom(); why != "" {
+			return &queue.RetryAfter{Delay: lookForRoom, Reason: why}
 		}
 		return next(ctx, p)
 	}

@@ -22,6 +22,8 @@ const sweepEvery = time.Hour
 // RunWorker handles tasks until ctx ends, and then drains: tasks under way have
 // the configured grace to finish, and go back to the queue after it.
 func (a *App) RunWorker(ctx context.Context) error {
+	w := a.newWorker()
+	a.working.Store(w)
 	if err := a.announce(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil // told to stop before it had begun
@@ -35,9 +37,9 @@ func (a *App) RunWorker(ctx context.Context) error {
 	// What keeps tasks alive outlives ctx by the drain.
 	alive, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var loops sync.WaitGroup
+	defer a.leave(alive)
 	defer loops.Wait()
 	defer stop()
-	w := a.newWorker()
 	canceled := a.hub.Watch("image.canceled")
 	defer canceled.Close()
 	loops.Go(func() { w.Run(alive, canceled.C()) })
@@ -47,6 +49,16 @@ func (a *App) RunWorker(ctx context.Context) error {
 	return a.runServers(ctx, w)
 }
 
+// leave says that this worker ended as it should. One that cannot is shown as
+// silent for a day.
+func (a *App) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), inspectTimeout)
+	defer cancel()
+	if err := a.store.RemoveWorker(ctx, a.id); err != nil {
+		a.log.WarnContext(ctx, "this worker could not be signed off", "error", err)
+	}
+}
+
 func (a *App) newWorker() *worker.Worker {
 	return worker.New(worker.Config{
 		GenerateRows: a.dispatch, UploadRows: a.dispatch, Outcomes: a.dispatch, Claims: a.dispatch,
@@ -54,7 +66,7 @@ func (a *App) newWorker() *worker.Worker {
 		Progress: a.progress, Log: a.log,
 		Lease: a.pace.lease, GenerateTimeout: a.cfg.GenerateTimeout, GenerateAttempts: a.cfg.GenerateAttempts,
 		UploadTimeout: a.cfg.UploadTimeout, UploadFor: a.cfg.UploadFor, MaxWait: a.pace.maxWait,
-		Renditions: a.cfg.Renditions, Decoders: decoders(), NoUploads: !a.cfg.WorksOn(config.QueueUpload),
+		Renditions: a.cfg.Renditions, Decoders: decoders(), NoUploads: !a.cfg.WorksOn(config.QueueUpload), Metrics: a.metrics,
 	})
 }
 
@@ -69,7 +81,24 @@ func (a *App) announce(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("announce the spool: %w", err)
 	}
-	return nil
+	return a.store.BeatWorker(ctx, a.condition(host))
+}
+
+// condition is how this worker stands: what it has paused by itself, and why.
+func (a *App) condition(host string) store.Worker {
+	w := store.Worker{ID: a.id, Host: host, Version: Version(), SpoolID: a.spool.ID()}
+	if why := a.paused.Load(); why != nil {
+		w.GeneratingPaused = *why
+	}
+	if free, err := a.spool.DiskFree(); err == nil {
+		w.DiskFree = free
+	}
+	if working := a.working.Load(); working != nil {
+		if why := working.UploadsPaused(); why != nil {
+			w.UploadsPaused = why.Provider + " " + why.Code + ": " + why.Message
+		}
+	}
+	return w
 }
 
 func (a *App) tryAnnounce(ctx context.Context) {
@@ -78,14 +107,14 @@ func (a *App) tryAnnounce(ctx context.Context) {
 	if err := a.announce(ctx); err != nil {
 		a.log.WarnContext(ctx, "the spool could not be announced", "error", err)
 	}
-	err := a.queue.Announce(ctx, tasks.QueueGenerate, tasks.QueueBackfill, tasks.UploadQueue(a.spool.ID()))
+	err := a.queue.Announce(ctx, tasks.QueueGenerate, tasks.QueueBackfill, tasks.QueueNotify, tasks.UploadQueue(a.spool.ID()))
 	if err != nil {
 		a.log.WarnContext(ctx, "the queues could not be announced", "error", err)
 	}
 }
 
 func (a *App) reconcile(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(a.tracing.In(ctx), time.Minute)
 	defer cancel()
 	r, err := a.dispatch.Reconcile(ctx)
 	if err != nil {

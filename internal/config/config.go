@@ -84,6 +84,11 @@ type Config struct {
 	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR."`
 	LogFormat     string     `env:"LOG_FORMAT" envDefault:"text" oneof:"text json" help:"text or json."`
 
+	_            struct{} `section:"Being watched"`
+	MetricsAddr  string   `env:"METRICS_ADDR" help:"host:port on which this process answers /metrics, /healthz and /readyz besides its own port; a worker has no other. Unset: the API answers /metrics on its own port to operators, a worker nowhere. Outside loopback it starts only with METRICS_TOKEN."`
+	MetricsToken Secret   `env:"METRICS_TOKEN" help:"Bearer token with which /metrics may be read, at least 16 characters. Unset: operators read it, and on a loopback METRICS_ADDR everybody on this machine."`
+	OTLPEndpoint URL      `env:"OTEL_EXPORTER_OTLP_ENDPOINT" help:"OpenTelemetry collector that traces are sent to over HTTP, such as http://127.0.0.1:4318. Unset: no traces. Headers, sampling and the service's name are set by OpenTelemetry's other variables (OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME)."`
+
 	set map[string]bool // the variables that the environment named
 }
 

@@ -24,6 +24,7 @@ func (c Config) validate() error {
 	rules := []func(Config) *Error{
 		checkRanges, checkListen, checkDirs, checkDatabase, checkRedis, checkS3, checkPublicURL,
 		checkGenerators, checkJWT, checkUsers, checkOrigins, checkSite, checkWorkerQueues, checkNesting,
+		checkWatching,
 	}
 	for _, rule := range rules {
 		if err := rule(c); err != nil {

@@ -78,7 +78,7 @@ func (d *Dispatch) Retry(ctx context.Context, jobID, caller string) (editorial.J
 			}
 			img.State, img.Epoch = next, img.Epoch+1
 			after.event(img, "image.retried", map[string]any{"by": caller, "stage": string(next)})
-			after.bells = append(after.bells, bellOf(img, job.Kind))
+			after.bells = append(after.bells, bellOf(img, job.Kind).of(job.Trace))
 			retried++
 		}
 		if retried == 0 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/store"
+	"github.com/glad-labs/frontispiece/internal/telemetry"
 )
 
 // Decision is what an editor says about a draft.
@@ -257,7 +258,7 @@ func (c *decision) startRound(ctx context.Context, rule editorial.LinkRule, req 
 	}
 	c.jobID = newID()
 	job := newJob(c.jobID, s)
-	job.DraftID, job.LinkedBy = c.DraftID, rule
+	job.DraftID, job.LinkedBy, job.Trace = c.DraftID, rule, telemetry.Traceparent(ctx)
 	return startRound(ctx, c.tx, &c.state, &job, c.after)
 }
 

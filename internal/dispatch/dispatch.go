@@ -26,6 +26,7 @@ type Bell struct {
 	Type    string // tasks.TypeGenerate and so on
 	Queue   string
 	Payload tasks.Payload
+	Trace   string // traceparent of the request that the job began with; may be empty
 }
 
 // TaskState is what the queue knows of a task.
@@ -173,6 +174,12 @@ func bellOf(img editorial.Image, kind editorial.JobKind) Bell {
 	case kind == editorial.KindBackfill:
 		b.Queue = tasks.QueueBackfill
 	}
+	return b
+}
+
+// of has a bell go on with the trace of its job, whoever rings it.
+func (b Bell) of(trace string) Bell {
+	b.Trace = trace
 	return b
 }
 

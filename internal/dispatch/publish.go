@@ -6,13 +6,14 @@ import (
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/store"
+	"github.com/glad-labs/frontispiece/internal/telemetry"
 )
 
 // publish carries out an approval if everything it waits for is there, and
 // otherwise does nothing. The approval, the worker that stores the picture and
 // the reconciler all run it, each with the draft's row locked, so whichever
 // comes last publishes and nobody publishes twice.
-func (d *Dispatch) publish(ctx context.Context, tx *store.Tx, state *editorial.DraftImages, after *aftermath) error {
+func (d *Dispatch) publish(ctx context.Context, tx *store.Tx, state *editorial.DraftImages, after *aftermath) (err error) {
 	if !state.Approved() {
 		return nil
 	}
@@ -30,6 +31,11 @@ func (d *Dispatch) publish(ctx context.Context, tx *store.Tx, state *editorial.D
 	if status := draft.Status.Awaits(); status != editorial.DraftApproved && status != editorial.DraftPublished {
 		return nil // rejected or taken elsewhere since
 	}
+	ctx, end, err := publishing(ctx, tx, img)
+	if err != nil {
+		return err
+	}
+	defer func() { end(err) }()
 	post, first, err := d.writePost(ctx, tx, state, &draft, img)
 	if err != nil {
 		return err
@@ -46,6 +52,20 @@ func (d *Dispatch) publish(ctx context.Context, tx *store.Tx, state *editorial.D
 	eventID := newID()
 	after.event(img, event, map[string]any{"event": eventID, "post": post.ID, "slug": post.Slug})
 	return d.queueDeliveries(ctx, tx, eventID, event, post, state.DraftID, after)
+}
+
+// publishing begins a span. An approval is a trace of its own, so it is linked
+// with the one that the picture was made in.
+func publishing(ctx context.Context, tx *store.Tx, img editorial.Image) (context.Context, telemetry.End, error) {
+	ctx, end := telemetry.Start(ctx, "publish", "draft.id", img.DraftID, "image.id", img.ID)
+	if telemetry.Traceparent(ctx) == "" {
+		return ctx, end, nil // nobody traces: nothing to look up
+	}
+	job, err := tx.JobWithoutImages(ctx, img.JobID)
+	if err == nil {
+		telemetry.LinkTo(ctx, job.Trace)
+	}
+	return ctx, end, err
 }
 
 // pictureToPublish is the one statement of which picture an approval means:

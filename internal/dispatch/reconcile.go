@@ -9,6 +9,7 @@ import (
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/store"
+	"github.com/glad-labs/frontispiece/internal/telemetry"
 )
 
 // Report counts what a reconciliation did.
@@ -62,13 +63,13 @@ func (d *Dispatch) reringDue(ctx context.Context, r *Report) error {
 
 // ringAgain rings those of the images that nobody will come to.
 func (d *Dispatch) ringAgain(ctx context.Context, images []editorial.Image) (rung int, err error) {
-	kinds, err := d.kindsOf(ctx, images)
+	origins, err := d.originsOf(ctx, images)
 	if err != nil {
 		return 0, err
 	}
 	bells := make([]Bell, len(images))
 	for i, img := range images {
-		bells[i] = bellOf(img, kinds[img.JobID])
+		bells[i] = bellOf(img, origins[img.JobID].Kind)
 	}
 	states, err := d.Ringer.States(ctx, bells)
 	if err != nil {
@@ -85,25 +86,29 @@ func (d *Dispatch) ringAgain(ctx context.Context, images []editorial.Image) (run
 		}
 		if won {
 			img.Epoch = epoch
-			again = append(again, bellOf(img, kinds[img.JobID]))
+			again = append(again, bellOf(img, origins[img.JobID].Kind).of(origins[img.JobID].Trace))
 		}
 	}
 	if len(again) == 0 {
 		return 0, nil
 	}
-	if err := d.Ringer.Ring(ctx, again...); err != nil {
+	ctx, end := telemetry.Start(ctx, "reconcile: ring")
+	err = d.Ringer.Ring(ctx, again...)
+	end(err)
+	if err != nil {
 		return 0, fmt.Errorf("ring: %w", err)
 	}
 	return len(again), nil
 }
 
-// kindsOf tells backfills from the rest: their bell hangs in another queue.
-func (d *Dispatch) kindsOf(ctx context.Context, images []editorial.Image) (map[string]editorial.JobKind, error) {
+// originsOf tells backfills from the rest, since their bell hangs in another
+// queue, and in which trace each began.
+func (d *Dispatch) originsOf(ctx context.Context, images []editorial.Image) (map[string]store.Origin, error) {
 	ids := make([]string, 0, len(images))
 	for _, img := range images {
 		ids = append(ids, img.JobID)
 	}
-	return d.Store.JobKinds(ctx, ids)
+	return d.Store.JobOrigins(ctx, ids)
 }
 
 func (d *Dispatch) settleJobs(ctx context.Context, r *Report) error {
@@ -253,7 +258,7 @@ func (d *Dispatch) Replace(ctx context.Context, lost editorial.Image, f *editori
 			return err
 		}
 		after.event(img, "image.queued", map[string]any{"replaces": lost.ID})
-		after.bells = append(after.bells, bellOf(img, job.Kind))
+		after.bells = append(after.bells, bellOf(img, job.Kind).of(job.Trace))
 		return nil
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/store"
+	"github.com/glad-labs/frontispiece/internal/telemetry"
 )
 
 // Submission is a request for pictures and where it came from.
@@ -42,6 +43,8 @@ func (d *Dispatch) Submit(ctx context.Context, s Submission) (job editorial.Job,
 		return editorial.Job{}, false, noGenerator(s.Request)
 	}
 	id := newID()
+	ctx, end := telemetry.Start(ctx, "accept", "job.id", id)
+	defer func() { end(err) }()
 	err = d.inTx(ctx, func(tx *store.Tx, after *aftermath) error {
 		job, replayed = editorial.Job{}, false
 		link, err := linkOf(ctx, tx, s)
@@ -55,6 +58,7 @@ func (d *Dispatch) Submit(ctx context.Context, s Submission) (job editorial.Job,
 			}
 		}
 		job = newJob(id, s)
+		job.Trace = telemetry.Traceparent(ctx)
 		job.DraftID, job.LinkedBy = link.draftID, link.rule
 		if job.DraftID == "" {
 			if err := tx.InsertJob(ctx, &job); err != nil {

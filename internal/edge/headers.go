@@ -72,7 +72,7 @@ func compress() Middleware {
 
 var compressible = []string{
 	"application/json", "application/problem+json", "application/openapi+json", "text/html", "text/css",
-	"text/javascript", "text/plain", "image/svg+xml",
+	"text/javascript", "application/javascript", "text/plain", "image/svg+xml",
 }
 
 func isCompressible(contentType string) bool {

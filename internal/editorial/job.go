@@ -171,6 +171,7 @@ type Job struct {
 	CreatedBy    string // the caller, as the API knew it
 	SupersededBy string // the newer round's job, set with JobSuperseded
 	Failure      *Failure
+	Trace        string // traceparent of the request that was accepted; empty when nobody traces
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 	FinalizedAt  time.Time // zero while the job is live

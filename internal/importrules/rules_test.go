@@ -45,7 +45,7 @@ var ours = map[string][]string{
 
 	"internal/store":           {"migrations"},
 	"internal/store/storetest": {"internal/store", "internal/testenv"},
-	"internal/dispatch":        {"internal/store", "tasks"},
+	"internal/dispatch":        {"internal/store", "internal/telemetry", "tasks"},
 	// They carry dispatch's own types: a bell, a note.
 	"internal/queue":  {"internal/dispatch", "internal/telemetry", "tasks"},
 	"internal/events": {"internal/dispatch"},
@@ -58,8 +58,11 @@ var ours = map[string][]string{
 	"internal/siteapi": {
 		"internal/auth", "internal/blob", "internal/dispatch", "internal/events", "internal/imagegen", "internal/store",
 	},
-	"internal/v1":     {"internal/auth", "internal/dispatch", "internal/events", "internal/imagegen", "internal/store"},
-	"internal/desk":   {"internal/auth", "internal/dispatch", "internal/events", "internal/store"},
+	"internal/v1":   {"internal/auth", "internal/dispatch", "internal/events", "internal/imagegen", "internal/store"},
+	"internal/desk": {"internal/auth", "internal/dispatch", "internal/events", "internal/store"},
+	// The operators' room shows what queue and store have counted, and carries
+	// asynq's dashboard and the collector of the same facts.
+	"internal/ops":    {"internal/auth", "internal/dispatch", "internal/queue", "internal/store", "tasks"},
 	"internal/repair": {"internal/blob", "internal/cdn", "internal/dispatch", "internal/store"},
 	"internal/doctor": {
 		"internal/blob", "internal/cdn", "internal/config", "internal/imagegen", "internal/queue",
@@ -94,7 +97,7 @@ var sharedByBackends = []string{"internal/imagegen/prompt", "internal/imagegen/w
 // libraries that must stay exchangeable: who alone may import them. Tests may
 // import what they like.
 var libraries = map[string][]string{
-	"github.com/hibiken/asynq":        {"internal/queue", "internal/worker", "internal/dispatch", "tasks"},
+	"github.com/hibiken/asynq":        {"internal/queue", "internal/worker", "internal/dispatch", "internal/ops", "tasks"},
 	"github.com/jmoiron/sqlx":         {"internal/store", "internal/store/*"},
 	"github.com/jackc/pgx":            {"internal/store", "internal/store/*", "internal/testenv", "internal/testenv/*"},
 	"modernc.org/sqlite":              {"internal/store", "internal/store/*"},
@@ -107,8 +110,9 @@ var libraries = map[string][]string{
 	"github.com/chai2010/webp":        {"internal/picture"},
 	"github.com/pkg/errors":           {}, // errors and fmt do it
 	"github.com/google/go-cmp":        {"internal/*test"},
-	"github.com/prometheus":           {"internal/telemetry", "internal/queue"},
-	"github.com/hibiken/asynqmon":     {"internal/app"},
+	"github.com/prometheus":           {"internal/telemetry", "internal/ops"},
+	"go.opentelemetry.io":             {"internal/telemetry"},
+	"github.com/hibiken/asynqmon":     {"internal/ops"},
 	"github.com/stretchr/testify":     {}, // go-cmp does it
 	"github.com/DATA-DOG/go-sqlmock":  {}, // the real databases do it
 	"github.com/johannesboyne/gofake": {}, // drops Cache-Control; versitygw does it

@@ -17,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/glad-labs/frontispiece/internal/dispatch"
+	"github.com/glad-labs/frontispiece/internal/telemetry"
 )
 
 // Queue is a connection to Redis and what asynq makes of it. It is safe for
@@ -77,7 +78,8 @@ func (q *Queue) Ring(ctx context.Context, bells ...dispatch.Bell) error {
 		if timeout == 0 {
 			timeout = defaultTimeout
 		}
-		_, err := q.client.EnqueueContext(ctx, asynq.NewTask(b.Type, b.Payload.Encode()),
+		task := asynq.NewTaskWithHeaders(b.Type, b.Payload.Encode(), telemetry.TaskHeaders(ctx, b.Trace))
+		_, err := q.client.EnqueueContext(ctx, task,
 			asynq.Queue(b.Queue), asynq.TaskID(b.Payload.TaskID()),
 			asynq.Timeout(timeout), asynq.MaxRetry(neverArchive))
 		if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
@@ -93,7 +95,7 @@ func (q *Queue) States(ctx context.Context, bells []dispatch.Bell) ([]dispatch.T
 	answers := make([]*redis.StringCmd, len(bells))
 	_, err := q.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, b := range bells {
-			answers[i] = p.HGet(ctx, "asynq:{"+b.Queue+"}:t:"+b.Payload.TaskID(), "state")
+			answers[i] = p.HGet(ctx, keyOf(b.Queue, "t:"+b.Payload.TaskID()), "state")
 		}
 		return nil
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hibiken/asynq"
 
+	"github.com/glad-labs/frontispiece/internal/telemetry"
 	"github.com/glad-labs/frontispiece/tasks"
 )
 
@@ -40,6 +41,7 @@ type ServerConfig struct {
 	Grace    time.Duration
 	Handlers map[string]HandlerFunc // task type -> handler
 	Log      *slog.Logger
+	Tracing  *telemetry.Tracing // nil: none
 }
 
 // Server is a running server. It cannot be started again; build another.
@@ -55,7 +57,7 @@ func (q *Queue) Start(c ServerConfig) (*Server, error) {
 	}
 	mux := asynq.NewServeMux()
 	for taskType, handle := range c.Handlers {
-		mux.HandleFunc(taskType, adapt(handle))
+		mux.HandleFunc(taskType, c.adapt(handle))
 	}
 	server := asynq.NewServerFromRedisClient(q.redis, asynq.Config{
 		Concurrency:              c.Concurrency,
@@ -82,7 +84,7 @@ func (s *Server) Shutdown() { s.asynq.Shutdown() }
 // adapt reads the payload. One from a newer program is left for a newer worker;
 // one that nobody can read is done with, because the reconciler rings the row
 // with a good one.
-func adapt(handle HandlerFunc) func(context.Context, *asynq.Task) error {
+func (c ServerConfig) adapt(handle HandlerFunc) func(context.Context, *asynq.Task) error {
 	return func(ctx context.Context, t *asynq.Task) error {
 		p, err := tasks.Decode(t.Payload())
 		switch {
@@ -91,7 +93,11 @@ func adapt(handle HandlerFunc) func(context.Context, *asynq.Task) error {
 		case err != nil:
 			return nil
 		}
-		return handle(ctx, p)
+		ctx, end := c.Tracing.Task(ctx, t.Type(), t.Headers())
+		telemetry.Describe(ctx, "task.id", p.TaskID())
+		err = handle(ctx, p)
+		end(err)
+		return err
 	}
 }
 

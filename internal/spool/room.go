@@ -29,19 +29,28 @@ func (s *Spool) Quota() int64 { return s.quota }
 // Full reports that no new picture should be made, since there might be no room
 // to keep it: little of the quota or of the disk is left. It is cheap enough to
 // be asked before every picture.
-func (s *Spool) Full() bool {
+func (s *Spool) Full() bool { return s.NoRoom() != "" }
+
+// NoRoom is why the spool is [Spool.Full], empty when it is not: at the quota
+// uploads or SPOOL_QUOTA have to make room, on a full disk whatever else is on it.
+func (s *Spool) NoRoom() string {
 	reserve := min(headroom, s.quota/8)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.used+s.inFlight+reserve > s.quota {
 		s.rescanIfOld()
 		if s.used+s.inFlight+reserve > s.quota {
-			return true
+			return "the spool is at its quota (SPOOL_QUOTA) and waits for uploads to make room"
 		}
 	}
-	free, err := diskFree(s.dir)
-	return err == nil && free < reserve
+	if free, err := diskFree(s.dir); err == nil && free < reserve {
+		return "the disk of the spool (SPOOL_DIR) is full, whatever SPOOL_QUOTA allows; make room on it"
+	}
+	return ""
 }
+
+// DiskFree is how much room the spool's disk has.
+func (s *Spool) DiskFree() (int64, error) { return diskFree(s.dir) }
 
 // reserve takes size bytes of the quota until release.
 func (s *Spool) reserve(imageID string, size int64) error {

@@ -10,7 +10,7 @@ import (
 )
 
 const jobColumns = `id, kind, draft_id, round, final_state, request, linked_by, created_by,
-	superseded_by, failure, created_at, updated_at, finalized_at`
+	superseded_by, failure, traceparent, created_at, updated_at, finalized_at`
 
 type jobRow struct {
 	ID           string                       `db:"id"`
@@ -23,6 +23,7 @@ type jobRow struct {
 	CreatedBy    string                       `db:"created_by"`
 	SupersededBy text                         `db:"superseded_by"`
 	Failure      document[*editorial.Failure] `db:"failure"`
+	Trace        string                       `db:"traceparent"`
 	CreatedAt    stamp                        `db:"created_at"`
 	UpdatedAt    stamp                        `db:"updated_at"`
 	FinalizedAt  stamp                        `db:"finalized_at"`
@@ -35,7 +36,7 @@ func (r *jobRow) job(images []editorial.Image) editorial.Job {
 		ID: r.ID, Kind: editorial.JobKind(r.Kind), DraftID: string(r.DraftID), Round: r.Round,
 		State: editorial.JobState(r.FinalState), Request: r.Request.V,
 		LinkedBy: editorial.LinkRule(r.LinkedBy), CreatedBy: r.CreatedBy,
-		SupersededBy: string(r.SupersededBy), Failure: r.Failure.V,
+		SupersededBy: string(r.SupersededBy), Failure: r.Failure.V, Trace: r.Trace,
 		CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time, FinalizedAt: r.FinalizedAt.Time,
 		Images: images,
 	}
@@ -60,9 +61,9 @@ func (r *jobRow) job(images []editorial.Image) editorial.Job {
 func (t *Tx) InsertJob(ctx context.Context, j *editorial.Job) error {
 	var now stamp
 	err := t.one(ctx, &now, `INSERT INTO image_jobs
-		(id, kind, draft_id, round, request, linked_by, created_by, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, {now}, {now}) RETURNING created_at`,
-		j.ID, string(j.Kind), text(j.DraftID), j.Round, doc(j.Request), string(j.LinkedBy), j.CreatedBy)
+		(id, kind, draft_id, round, request, linked_by, created_by, traceparent, created_at, updated_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, {now}, {now}) RETURNING created_at`,
+		j.ID, string(j.Kind), text(j.DraftID), j.Round, doc(j.Request), string(j.LinkedBy), j.CreatedBy, j.Trace)
 	if err != nil {
 		return fmt.Errorf("insert job %s: %w", j.ID, err)
 	}
@@ -137,20 +138,28 @@ func (r *Reader) JobWithoutImages(ctx context.Context, id string) (editorial.Job
 	return row.job(nil), nil
 }
 
-// JobKinds returns the kind of each job.
-func (r *Reader) JobKinds(ctx context.Context, ids []string) (map[string]editorial.JobKind, error) {
+// Origin is where a job comes from: what kind it is, and the trace of the
+// request that was accepted, if any.
+type Origin struct {
+	Kind  editorial.JobKind
+	Trace string
+}
+
+// JobOrigins returns the origin of each job.
+func (r *Reader) JobOrigins(ctx context.Context, ids []string) (map[string]Origin, error) {
 	var rows []struct {
-		ID   string `db:"id"`
-		Kind string `db:"kind"`
+		ID    string `db:"id"`
+		Kind  string `db:"kind"`
+		Trace string `db:"traceparent"`
 	}
-	if err := r.allIn(ctx, &rows, `SELECT id, kind FROM image_jobs WHERE id IN (?)`, ids); err != nil {
-		return nil, fmt.Errorf("read kinds of jobs: %w", err)
+	if err := r.allIn(ctx, &rows, `SELECT id, kind, traceparent FROM image_jobs WHERE id IN (?)`, ids); err != nil {
+		return nil, fmt.Errorf("read origins of jobs: %w", err)
 	}
-	kinds := make(map[string]editorial.JobKind, len(rows))
+	origins := make(map[string]Origin, len(rows))
 	for _, row := range rows {
-		kinds[row.ID] = editorial.JobKind(row.Kind)
+		origins[row.ID] = Origin{editorial.JobKind(row.Kind), row.Trace}
 	}
-	return kinds, nil
+	return origins, nil
 }
 
 // JobOfRound returns the job of a draft's round, or ErrNotFound.

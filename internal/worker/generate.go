@@ -14,6 +14,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/picture"
 	"github.com/glad-labs/frontispiece/internal/queue"
 	"github.com/glad-labs/frontispiece/internal/spool"
+	"github.com/glad-labs/frontispiece/internal/telemetry"
 	"github.com/glad-labs/frontispiece/tasks"
 )
 
@@ -28,6 +29,10 @@ func (w *Worker) Generate(ctx context.Context, p tasks.Payload) error {
 	if err != nil {
 		return w.stop(ctx, editorial.Image{ID: p.ID}, err)
 	}
+	if img.Attempt == 1 && img.Failure == nil {
+		w.Metrics.Took(telemetry.StageWait, "worker", time.Since(img.CreatedAt))
+	}
+	telemetry.Describe(ctx, "job.id", img.JobID, "image.id", img.ID)
 	held, release := w.keeper.hold(ctx, img.Claim)
 	defer release()
 	g := &generation{Worker: w, img: img, job: job}
@@ -73,7 +78,7 @@ func (g *generation) try(ctx context.Context, backend imagegen.Generator) (again
 		return g.moveOn(ctx, backend.Name(), editorial.NewFailure("attempts_exhausted", editorial.StageGenerate, editorial.Terminal,
 			backend.Name(), "the worker died at every attempt"))
 	}
-	result, err := g.ask(ctx, backend)
+	result, err := g.measured(ctx, backend)
 	if err != nil {
 		return g.refused(ctx, backend, imagegen.AsError(err))
 	}
@@ -93,6 +98,28 @@ func (g *generation) try(ctx context.Context, backend imagegen.Generator) (again
 		g.img.Steps = append(g.img.Steps, step)
 	}
 	return false, g.keep(ctx, backend.Name(), result, facts)
+}
+
+// measured is ask, counted and traced.
+func (g *generation) measured(ctx context.Context, backend imagegen.Generator) (imagegen.Result, error) {
+	ctx, end := telemetry.Start(ctx, "generate", "generator", backend.Name())
+	begun := time.Now()
+	result, err := g.ask(ctx, backend)
+	end(err)
+	g.Metrics.Took(telemetry.StageGenerate, backend.Name(), time.Since(begun))
+	g.Metrics.Ended(telemetry.StageGenerate, backend.Name(), outcomeOf(imagegen.AsError(err)))
+	return result, err
+}
+
+func outcomeOf(e *imagegen.Error) string {
+	switch {
+	case e == nil:
+		return telemetry.OutcomeOK
+	case e.Unreachable:
+		return telemetry.OutcomeUnreachable
+	default:
+		return string(e.Class)
+	}
 }
 
 // ask calls the backend with the time-out of one picture.

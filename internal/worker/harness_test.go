@@ -53,6 +53,7 @@ type site struct {
 	painter *painter
 	bill    *bill
 	weather *weather
+	targets []string           // who is told of posts
 	api     *dispatch.Dispatch // the process that answers requests
 	apiLife *life
 }
@@ -112,7 +113,7 @@ func (s *site) must(err error) {
 func (s *site) dispatch(l *life) *dispatch.Dispatch {
 	return dispatch.New(dispatch.Config{
 		Store: s.store, Ringer: bells{s.line, l}, Notifier: nobody{}, Capabilities: always{}, Links: ownLinks{},
-		Log: slog.New(slog.DiscardHandler), Lease: lease,
+		Log: slog.New(slog.DiscardHandler), Lease: lease, Targets: s.targets,
 	})
 }
 

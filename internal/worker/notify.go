@@ -10,6 +10,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/queue"
 	"github.com/glad-labs/frontispiece/internal/store"
+	"github.com/glad-labs/frontispiece/internal/telemetry"
 	"github.com/glad-labs/frontispiece/tasks"
 )
 
@@ -35,6 +36,7 @@ type Notifier struct {
 	Targets map[string]Target
 	MaxWait time.Duration // longest back-off
 	Log     *slog.Logger
+	Metrics *telemetry.Metrics // nil: nothing is counted
 }
 
 // Notify tells one target of one event.
@@ -51,10 +53,14 @@ func (n *Notifier) Notify(ctx context.Context, p tasks.Payload) error {
 		f := editorial.NewFailure("no_target", editorial.StageNotify, editorial.Terminal, d.Target, "this target is not configured any more")
 		return n.end(ctx, d, f)
 	}
+	begun := time.Now()
 	err = target.Deliver(ctx, d)
+	n.Metrics.Took(telemetry.StageNotify, d.Target, time.Since(begun))
 	if err == nil {
+		n.Metrics.Ended(telemetry.StageNotify, d.Target, telemetry.OutcomeOK)
 		return n.end(ctx, d, nil)
 	}
+	n.Metrics.Ended(telemetry.StageNotify, d.Target, string(editorial.Transient))
 	f := editorial.NewFailure("not_delivered", editorial.StageNotify, editorial.Transient, d.Target, err.Error())
 	n.Log.WarnContext(ctx, "not delivered", "event", d.Event, "target", d.Target, "post", d.PostID, "attempt", d.Attempt, "error", f.Message)
 	if time.Since(d.CreatedAt) > notifyFor {

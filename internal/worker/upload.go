@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/glad-labs/frontispiece/internal/blob"
@@ -13,6 +14,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/picture"
 	"github.com/glad-labs/frontispiece/internal/queue"
 	"github.com/glad-labs/frontispiece/internal/spool"
+	"github.com/glad-labs/frontispiece/internal/telemetry"
 	"github.com/glad-labs/frontispiece/tasks"
 )
 
@@ -27,6 +29,7 @@ func (w *Worker) Upload(ctx context.Context, p tasks.Payload) error {
 	if err != nil {
 		return w.stop(ctx, editorial.Image{ID: p.ID}, err)
 	}
+	telemetry.Describe(ctx, "job.id", img.JobID, "image.id", img.ID)
 	held, release := w.keeper.hold(ctx, img.Claim)
 	defer release()
 	u := &upload{Worker: w, img: img, job: job}
@@ -41,6 +44,8 @@ func (w *Worker) Upload(ctx context.Context, p tasks.Payload) error {
 	if err := w.UploadRows.Stored(held, u.img); err != nil {
 		return w.stop(ctx, img, err)
 	}
+	w.Metrics.Ended(telemetry.StagePut, w.Bucket.Name(), telemetry.OutcomeOK)
+	w.Metrics.Took(telemetry.StageStored, img.Backend, time.Since(img.CreatedAt))
 	if err := w.Spool.RemoveImage(img.ID); err != nil {
 		// The sweeper takes it later; the picture is where it belongs.
 		w.Log.WarnContext(ctx, "could not clear the spool", "image", img.ID, "error", err)
@@ -82,7 +87,10 @@ func (u *upload) prepare(ctx context.Context) ([]object, error) {
 		}
 		// Lost since: finishing the same raw bytes gives the same ones.
 	}
-	if err := u.decoding(ctx, func() error { return u.finish(ctx) }); err != nil {
+	err := u.timed(ctx, telemetry.StageFinish, "worker", func(ctx context.Context) error {
+		return u.decoding(ctx, func() error { return u.finish(ctx) })
+	})
+	if err != nil {
 		return nil, err
 	}
 	if err := u.UploadRows.Finished(ctx, u.img); err != nil {
@@ -182,18 +190,34 @@ func (u *upload) putAll(ctx context.Context, objects []object) error {
 }
 
 func (u *upload) putOne(ctx context.Context, o object) error {
-	putCtx, cancel := context.WithTimeout(ctx, u.UploadTimeout)
-	defer cancel()
-	err := u.Bucket.Put(putCtx, blob.Object{
-		Key: blob.Key(o.key), Body: o.file, Size: o.size, SHA256: o.sha256,
-		ContentType: o.contentType, TaskID: u.img.DraftID, GeneratedAt: u.img.SpooledAt,
+	err := u.timed(ctx, telemetry.StagePut, u.Bucket.Name(), func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, u.UploadTimeout)
+		defer cancel()
+		return u.Bucket.Put(ctx, blob.Object{
+			Key: blob.Key(o.key), Body: o.file, Size: o.size, SHA256: o.sha256,
+			ContentType: o.contentType, TaskID: u.img.DraftID, GeneratedAt: u.img.SpooledAt,
+		})
 	})
 	if err != nil {
 		return err
 	}
-	fetchCtx, cancel := context.WithTimeout(ctx, u.UploadTimeout)
-	defer cancel()
-	return u.Delivery.Verify(fetchCtx, o.key, o.sha256, o.size)
+	return u.timed(ctx, telemetry.StageFetchBack, "cdn", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, u.UploadTimeout)
+		defer cancel()
+		return u.Delivery.Verify(ctx, o.key, o.sha256, o.size)
+	})
+}
+
+// timed measures and traces a step.
+func (u *upload) timed(ctx context.Context, stage, provider string, step func(context.Context) error) error {
+	ctx, end := telemetry.Start(ctx, strings.ReplaceAll(stage, "_", " "), "provider", provider)
+	begun := time.Now()
+	err := step(ctx)
+	end(err)
+	if err == nil {
+		u.Metrics.Took(stage, provider, time.Since(begun))
+	}
+	return err
 }
 
 // failed decides what an upload's error means. The bytes are paid for, so
@@ -205,6 +229,7 @@ func (u *upload) failed(ctx context.Context, err error) error {
 	if errors.As(err, &be) && be.Config {
 		u.breaker.trip(f)
 	}
+	u.Metrics.Ended(telemetry.StagePut, f.Provider, string(f.Class))
 	var pe *picture.Error
 	switch {
 	case claimLost(ctx):
@@ -219,6 +244,7 @@ func (u *upload) failed(ctx context.Context, err error) error {
 	case f.Class == editorial.Terminal, time.Since(u.img.SpooledAt) > u.UploadFor:
 		return u.giveUp(ctx, u.img, f)
 	default:
+		u.Metrics.UploadPutOff(f.Code)
 		return u.later(ctx, u.img, f, queue.Backoff(u.img.Attempt, u.MaxWait), true)
 	}
 }

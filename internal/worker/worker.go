@@ -25,6 +25,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/picture"
 	"github.com/glad-labs/frontispiece/internal/queue"
 	"github.com/glad-labs/frontispiece/internal/spool"
+	"github.com/glad-labs/frontispiece/internal/telemetry"
 )
 
 // GenerateRows is what generating reports.
@@ -104,6 +105,8 @@ type Config struct {
 	Renditions       []int         // widths; empty for none
 	Decoders         int           // pictures decoded at once; 0: one
 	NoUploads        bool          // this process takes none: the bucket, for which it may have no key, is not tried
+
+	Metrics *telemetry.Metrics // nil: nothing is counted
 }
 
 // Worker handles tasks. It is safe for concurrent use.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -80,6 +81,24 @@ func (b *RedisBudget) Take(ctx context.Context) error {
 // hears it from Pexels.
 func (b *RedisBudget) Spent(ctx context.Context) {
 	b.redis.Set(ctx, hourKey(time.Now()), PerHour, 2*time.Hour)
+}
+
+// Used is how many requests of this hour and of this month are spent.
+func (b *RedisBudget) Used(ctx context.Context) (hour, month int, err error) {
+	now := time.Now()
+	values, err := b.redis.MGet(ctx, hourKey(now), monthKey(now)).Result()
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the budget of Pexels: %w", err)
+	}
+	counts := make([]int, len(values))
+	for i, v := range values {
+		if text, ok := v.(string); ok { // absent: nothing was spent
+			if counts[i], err = strconv.Atoi(text); err != nil {
+				return 0, 0, fmt.Errorf("read the budget of Pexels: %w", err)
+			}
+		}
+	}
+	return counts[0], counts[1], nil
 }
 
 // RedisCache keeps answers for 24 hours.

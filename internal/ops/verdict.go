@@ -1,0 +1,278 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/glad-labs/frontispiece/tasks"
+)
+
+// Level is how bad something is.
+type Level string
+
+// The levels.
+const (
+	Fine    Level = "fine"
+	Warning Level = "warning" // it works; look at it today
+	Broken  Level = "broken"  // somebody waits for nothing
+)
+
+// Finding is one thing that is wrong: what, why, and what to do.
+type Finding struct {
+	Level  Level
+	What   string
+	Why    string
+	Do     string
+	Button Button
+}
+
+// Button is what to press about a finding; none when Path is empty.
+type Button struct {
+	Path, Label string
+	Fields      map[string]string
+}
+
+// How long a stage may take before somebody should look. Generating is slow on
+// some machines, and uploads wait out an outage by themselves, so these ages are
+// generous: the page says what is stuck and not what is busy.
+const (
+	stuckQueued     = 30 * time.Minute
+	stuckGenerating = time.Hour
+	stuckUploading  = 15 * time.Minute
+	stuckApproved   = time.Hour
+	stuckDelivery   = 15 * time.Minute
+	spoolHigh       = 0.8 // of the quota
+)
+
+// judge finds what is wrong, the worst first.
+func (o *Room) judge(v View, groups []Group) []Finding {
+	var found []Finding
+	add := func(when bool, f Finding) {
+		if when {
+			found = append(found, f)
+		}
+	}
+	add(v.Rows != nil, Finding{
+		Level: Broken, What: "The database does not answer", Why: "Nothing can be accepted, and what is below may be missing.",
+		Do: "Run frontispiece doctor on this machine; it tries each part and says what to type next.",
+	})
+	add(v.Queue != nil, Finding{
+		Level: Broken, What: "Redis does not answer", Why: "Jobs are accepted and wait; nothing is lost.",
+		Do: "Bring Redis back: the workers ring whatever is due within seconds of it.",
+	})
+	if v.Rows == nil {
+		found = append(found, workersMissing(v)...)
+		found = append(found, o.spoolsMissing(v)...)
+		found = append(found, stuck(v)...)
+	}
+	found = append(found, paused(v)...)
+	found = append(found, failing(groups)...)
+	found = append(found, generators(v)...)
+	slices.SortStableFunc(found, func(a, b Finding) int { return rank(a.Level) - rank(b.Level) })
+	return found
+}
+
+func rank(l Level) int {
+	return map[Level]int{Broken: 0, Warning: 1}[l]
+}
+
+func workersMissing(v View) (found []Finding) {
+	alive := 0
+	for _, w := range v.Workers {
+		if v.alive(w.SeenAt) {
+			alive++
+		}
+		switch {
+		case !v.alive(w.SeenAt):
+		case w.UploadsPaused != "":
+			found = append(found, Finding{
+				Level: Broken, What: "Uploads are paused on " + w.Host, Why: w.UploadsPaused,
+				Do: "Mend the bucket's configuration. The pictures wait in the spool, and uploads go on by themselves when a test upload works.",
+			})
+		case w.GeneratingPaused != "":
+			found = append(found, Finding{
+				Level: Warning, What: "Generating is paused on " + w.Host, Why: w.GeneratingPaused,
+				Do: "It goes on by itself when there is room.",
+			})
+		}
+	}
+	waiting := v.Survey.Queued.Count + v.Survey.Generating.Count + v.Survey.Uploading.Count
+	if alive > 0 {
+		return found
+	}
+	level, why := Warning, "Nothing waits for one at the moment."
+	if waiting > 0 {
+		level, why = Broken, counted(waiting, "picture waits", "pictures wait")+" and nobody works on them."
+	}
+	return append(found, Finding{Level: level, What: "No worker is running", Why: why, Do: "Start cmd/worker with the same DATABASE_URL and REDIS_URL as this API."})
+}
+
+func (o *Room) spoolsMissing(v View) (found []Finding) {
+	for _, s := range v.Spools {
+		silent := v.At.Sub(s.SeenAt)
+		switch {
+		case silent > silentAfter && s.Bytes > 0 && silent < 48*time.Hour:
+			found = append(found, Finding{
+				Level: Broken, What: "The disk of " + s.Host + " is away with " + size(s.Bytes) + " of finished pictures",
+				Why: "No worker has been seen on spool " + short(s.ID) + " for " + age(silent) + ".",
+				Do:  "Start a worker with that SPOOL_DIR. After " + age(o.SpoolLostAfter) + " of silence its pictures are made again elsewhere.",
+			})
+		case silent <= silentAfter && s.Quota > 0 && float64(s.Bytes) > spoolHigh*float64(s.Quota):
+			found = append(found, Finding{
+				Level: Warning, What: "The spool on " + s.Host + " is nearly full",
+				Why: size(s.Bytes) + " of " + size(s.Quota) + " wait for upload.",
+				Do:  "See below why uploads fail, or raise SPOOL_QUOTA if the disk has room.",
+			})
+		}
+	}
+	return found
+}
+
+func stuck(v View) (found []Finding) {
+	for _, s := range []struct {
+		count  int
+		oldest time.Time
+		limit  time.Duration
+		what   string
+		do     string
+	}{
+		{v.Survey.Queued.Count, v.Survey.Queued.Oldest, stuckQueued, "waits to be generated", "If workers are busy, add one or raise GENERATE_CONCURRENCY; if they are idle, ring it anew."},
+		{v.Survey.Generating.Count, v.Survey.Generating.Oldest, stuckGenerating, "is being generated", "See the generators below. A try that hangs ends at GENERATE_TIMEOUT by itself."},
+		{v.Survey.Uploading.Count, v.Survey.Uploading.Oldest, stuckUploading, "waits to be uploaded", "See the errors below. Its bytes are safe in the spool."},
+		{v.Survey.DeliveriesPending.Count, v.Survey.DeliveriesPending.Oldest, stuckDelivery, "delivery waits", "See whether the site answers at its address."},
+	} {
+		if s.count == 0 || v.At.Sub(s.oldest) < s.limit {
+			continue
+		}
+		what := "The oldest picture that " + s.what + " is " + age(v.At.Sub(s.oldest)) + " old"
+		if strings.HasPrefix(s.what, "delivery") {
+			what = "The oldest " + s.what + " since " + age(v.At.Sub(s.oldest))
+		}
+		found = append(found, Finding{
+			Level: Warning, What: what, Why: counted(s.count, "of them", "of them") + " in all.", Do: s.do,
+			Button: Button{Path: "/ops/reconcile", Label: "Reconcile now"},
+		})
+	}
+	if a := v.Survey.Approved; a.Count > 0 && v.At.Sub(a.Oldest) > stuckApproved {
+		found = append(found, Finding{
+			Level: Warning, What: counted(a.Count, "approved draft waits", "approved drafts wait") + " for a picture",
+			Why: "The oldest for " + age(v.At.Sub(a.Oldest)) + ". They are published by themselves when it is stored.",
+			Do:  "Retry what failed below.",
+		})
+	}
+	return found
+}
+
+func paused(v View) (found []Finding) {
+	for _, q := range v.Queues {
+		if q.Paused {
+			found = append(found, Finding{
+				Level: Broken, What: "The queue " + queueName(q.Name) + " is paused",
+				Why: "Somebody paused it in the dashboard; " + counted(q.Pending, "task waits", "tasks wait") + ". No worker takes anything from it.",
+				Do:  "Resume it when the reason is gone.", Button: Button{"/ops/resume", "Resume", map[string]string{"queue": q.Name}},
+			})
+		}
+	}
+	return found
+}
+
+func failing(groups []Group) (found []Finding) {
+	uploads, again := 0, 0
+	for _, g := range groups {
+		if g.Failed {
+			uploads += g.Spooled
+			again += g.Count - g.Spooled
+		}
+	}
+	if uploads > 0 {
+		found = append(found, Finding{
+			Level: Broken, What: counted(uploads, "upload was", "uploads were") + " given up",
+			Why:    "Their pictures are paid for and wait in the spool, for 30 days.",
+			Do:     "Retry them when the bucket works again: nothing is generated.",
+			Button: Button{"/ops/retry", "Retry all failed uploads", map[string]string{"all": "uploads"}},
+		})
+	}
+	if again > 0 {
+		found = append(found, Finding{
+			Level: Warning, What: counted(again, "picture", "pictures") + " could not be made",
+			Why: "Every generator that may answer refused; the groups below say why.",
+			Do:  "Mend the cause, then retry its group.",
+		})
+	}
+	return found
+}
+
+func generators(v View) (found []Finding) {
+	up := 0
+	for _, g := range v.Generators {
+		if g.OK {
+			up++
+		}
+	}
+	for _, g := range v.Generators {
+		if g.OK {
+			continue
+		}
+		level, why := Warning, "Requests go to the next generator, and say so."
+		if up == 0 {
+			level, why = Broken, "No generator would take a request now; jobs wait for one."
+		}
+		found = append(found, Finding{Level: level, What: "The generator " + g.Name + " does not answer", Why: why, Do: "Start it, or correct its URL in GENERATORS."})
+	}
+	for _, b := range v.Budgets {
+		if b.Limit > 0 && b.Used >= b.Limit {
+			found = append(found, Finding{Level: Warning, What: "The budget of " + b.Name + " is spent", Why: "Its generator is passed over or waited for until it renews.", Do: "Wait, or raise it."})
+		}
+	}
+	return found
+}
+
+// queueName is a queue for people: a spool's id says nothing to anybody.
+func queueName(name string) string {
+	if spool, ok := tasks.SpoolOf(name); ok {
+		return "upload (spool " + short(spool) + ")"
+	}
+	return name
+}
+
+func short(id string) string {
+	if len(id) > 8 {
+		return id[:8]
+	}
+	return id
+}
+
+// age is a duration in its largest unit or two: nobody counts the seconds of
+// hours.
+func age(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0 s"
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%d days", int(d.Hours()/24))
+	}
+}
+
+// size is a number of bytes for people.
+func size(n int64) string {
+	const unit = 1024.0
+	v := float64(n)
+	for _, name := range []string{"B", "KiB", "MiB", "GiB"} {
+		if v < unit {
+			if name == "B" || v >= 100 {
+				return fmt.Sprintf("%.0f %s", v, name)
+			}
+			return fmt.Sprintf("%.1f %s", v, name)
+		}
+		v /= unit
+	}
+	return fmt.Sprintf("%.1f TiB", v)
+}
