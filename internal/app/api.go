@@ -52,12 +52,15 @@ func (a *App) handler(drain context.Context) (http.Handler, error) {
 	if r := a.revalidator(); r != nil {
 		deps.Revalidator = r
 	}
+	if s := a.stockSearch(); s != nil {
+		deps.Stock = s
+	}
 	site := siteapi.New(deps)
 	site.Register(mux)
 	jobs := v1.New(drain, v1.Config{
 		Dispatch: a.dispatch, Store: a.store, Wait: waiter, Watch: a.watch, Auth: callers,
 		Progress: a.progress, WatchProgress: a.watchProgress,
-		Generators: a.generatorList(), Log: a.log, Version: Version(), CursorKey: a.cursorKey(),
+		Generators: a.generatorList(), Health: a.inspector.health, Log: a.log, Version: Version(), CursorKey: a.cursorKey(),
 	})
 	for _, path := range []string{"/v1/", "/openapi.json", "/docs", "/docs/"} {
 		mux.Handle(path, jobs)
@@ -67,7 +70,7 @@ func (a *App) handler(drain context.Context) (http.Handler, error) {
 	mux.Handle(auth.LogoutPath, login)
 	mux.Handle("GET "+cdn.LocalPrefix, a.images)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
-	mux.HandleFunc("GET /readyz", a.ready)
+	mux.HandleFunc("GET /readyz", a.inspector.ready)
 	room := a.room(callers)
 	mux.Handle("/ops", room)
 	mux.Handle("/ops/", room)
@@ -139,7 +142,7 @@ func (a *App) generatorList() []v1.Generator {
 		if imagegen.IsStock(g) {
 			kind = "stock"
 		}
-		list = append(list, v1.Generator{Name: g.Name(), Kind: kind})
+		list = append(list, v1.Generator{Name: g.Name(), Kind: kind, Concurrency: imagegen.SettingsOf(g).Concurrency})
 	}
 	return list
 }

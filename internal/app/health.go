@@ -42,14 +42,35 @@ func (i *inspector) Inspect(ctx context.Context) siteapi.Condition {
 		Storage: siteapi.Part{Name: a.bucket.Name(), OK: true},
 		CDN:     siteapi.Part{Name: a.cdn.URL(""), OK: true},
 	}
-	for _, g := range a.chain.Generators() {
-		c.Generators = append(c.Generators, siteapi.Generator{
-			Part:  part(ctx, g.Name(), g.Health, "does not answer"),
-			Stock: imagegen.IsStock(g), Model: g.Name() != "card" && !imagegen.IsStock(g),
-		})
-	}
+	c.Generators = a.inspectGenerators(ctx)
 	i.last, i.at = c, time.Now()
 	return c
+}
+
+// inspectGenerators looks at all at once: one that hangs delays no other.
+func (a *App) inspectGenerators(ctx context.Context) []siteapi.Generator {
+	list := a.chain.Generators()
+	found := make([]siteapi.Generator, len(list))
+	var looks sync.WaitGroup
+	for n, g := range list {
+		looks.Go(func() {
+			found[n] = siteapi.Generator{
+				Part:  part(ctx, g.Name(), g.Health, "does not answer"),
+				Stock: imagegen.IsStock(g), Model: a.cfg.GeneratorList()[n].Kind != "card" && !imagegen.IsStock(g),
+			}
+		})
+	}
+	looks.Wait()
+	return found
+}
+
+// health is why each generator is not available, "" for one that is.
+func (i *inspector) health(ctx context.Context) map[string]string {
+	health := make(map[string]string)
+	for _, g := range i.Inspect(ctx).Generators {
+		health[g.Name] = g.Detail
+	}
+	return health
 }
 
 func (a *App) queueKind() string {
@@ -70,8 +91,9 @@ func part(ctx context.Context, name string, ask func(context.Context) error, det
 }
 
 // ready answers whether requests can be served: without the database none can,
-// without the queue they are accepted and wait.
-func (a *App) ready(w http.ResponseWriter, r *http.Request) {
+// without the queue or the generators they are accepted and wait.
+func (i *inspector) ready(w http.ResponseWriter, r *http.Request) {
+	a := i.app
 	database := part(r.Context(), "database", a.store.Ping, "the database does not answer")
 	queue := part(r.Context(), "queue", a.queue.Ping, "Redis does not answer; jobs are accepted and wait")
 	status := http.StatusOK
@@ -81,5 +103,7 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"ready": database.OK, "parts": []siteapi.Part{database, queue}})
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"ready": database.OK, "parts": []siteapi.Part{database, queue}, "generators": i.Inspect(r.Context()).Generators,
+	})
 }

@@ -43,6 +43,9 @@ func (a *App) RunWorker(ctx context.Context) error {
 	canceled := a.hub.Watch("image.canceled")
 	defer canceled.Close()
 	loops.Go(func() { w.Run(alive, canceled.C()) })
+	stopping := a.hub.Watch("image.canceled")
+	defer stopping.Close()
+	loops.Go(func() { w.RunStops(alive, stopping.C()) })
 	loops.Go(func() { every(alive, beat, func() { a.tryAnnounce(alive) }) })
 	loops.Go(func() { every(alive, a.pace.reconcile, func() { a.reconcile(alive) }) })
 	loops.Go(func() { every(alive, sweepEvery, func() { a.sweep(alive) }) })
@@ -61,10 +64,10 @@ func (a *App) leave(ctx context.Context) {
 
 func (a *App) newWorker() *worker.Worker {
 	return worker.New(worker.Config{
-		GenerateRows: a.dispatch, UploadRows: a.dispatch, Outcomes: a.dispatch, Claims: a.dispatch,
+		GenerateRows: a.dispatch, UploadRows: a.dispatch, Outcomes: a.dispatch, Claims: a.dispatch, Looks: a.dispatch, Stops: a.dispatch,
 		Chain: a.chain, Spool: a.spool, SpoolID: a.spool.ID(), Bucket: a.bucket, Delivery: a.cdn,
 		Progress: a.progress, Log: a.log,
-		Lease: a.pace.lease, GenerateTimeout: a.cfg.GenerateTimeout, GenerateAttempts: a.cfg.GenerateAttempts,
+		Lease: a.pace.lease, GenerateTimeout: a.cfg.GenerateTimeout, GenerateAttempts: a.cfg.GenerateAttempts, TurnWait: config.TurnWait,
 		UploadTimeout: a.cfg.UploadTimeout, UploadFor: a.cfg.UploadFor, MaxWait: a.pace.maxWait,
 		Renditions: a.cfg.Renditions, Decoders: decoders(), NoUploads: !a.cfg.WorksOn(config.QueueUpload), Metrics: a.metrics,
 	})
@@ -120,8 +123,9 @@ func (a *App) reconcile(ctx context.Context) {
 	if err != nil {
 		a.log.WarnContext(ctx, "reconciling did not finish; it runs again", "error", err)
 	}
-	if r.Rung+r.Settled+r.Published+r.Replaced > 0 {
-		a.log.InfoContext(ctx, "reconciled", "rung", r.Rung, "settled", r.Settled, "published", r.Published, "replaced", r.Replaced)
+	if r.Rung+r.Settled+r.Published+r.Replaced+r.Overdue > 0 {
+		a.log.InfoContext(ctx, "reconciled", "rung", r.Rung, "settled", r.Settled, "published", r.Published,
+			"replaced", r.Replaced, "overdue", r.Overdue)
 	}
 }
 

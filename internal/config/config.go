@@ -51,11 +51,11 @@ type Config struct {
 	UploadFor           Duration `env:"UPLOAD_FOR" envDefault:"72h" min:"1m" max:"720h" help:"How long an upload is retried before it is given up. The bytes stay in the spool for an operator's retry."`
 	Renditions          Widths   `env:"RENDITIONS" envDefault:"640,1280,1920" help:"Widths in pixels of the smaller WebP copies, or off."`
 	_                   struct{} `section:"Generating"`
-	Generators          []URL    `env:"GENERATORS" shown:"pexels:,card: with PEXELS_API_KEY, else card:" help:"What makes pictures, in the order of asking, separated by commas: sdcpp+http://, sdwebui+http://, sdxl+http://, pexels:, card:. This version refuses comfyui+ and openai+, whose generators are still to come."`
+	Generators          []URL    `env:"GENERATORS" shown:"pexels:,card: with PEXELS_API_KEY, else card:" help:"What makes pictures, in the order of asking, separated by commas: sdcpp+http://host:1234, sdwebui+http://user:password@host:7860, comfyui+http://host:8188?workflow=file.json, sdxl+http://host:9836, openai+https://api.openai.com/v1?model=gpt-image-1, pexels:, card:. Each takes ?concurrency= (pictures at once in one worker; 1 for those on a graphics card) and ?wait= (how long one that cannot be reached is waited for before the next is asked; unset: for ever). docs/generators.md has a paragraph on each."`
 	PexelsAPIKey        Secret   `env:"PEXELS_API_KEY" help:"Key for stock photos from Pexels."`
 	OpenAIAPIKey        Secret   `env:"OPENAI_API_KEY" help:"Key for openai+https:// generators whose URL carries none."`
 	GenerateTimeout     Duration `env:"GENERATE_TIMEOUT" envDefault:"5m" min:"1s" max:"6h" help:"For one picture by one generator."`
-	GenerateConcurrency int      `env:"GENERATE_CONCURRENCY" envDefault:"1" min:"1" max:"64" help:"Pictures at once in each worker: what the generator can take."`
+	GenerateConcurrency int      `env:"GENERATE_CONCURRENCY" shown:"what GENERATORS take together, at most 16" min:"1" max:"64" help:"Pictures at once in each worker, whichever generator makes them. Each generator has a limit of its own besides."`
 	GenerateAttempts    int      `env:"GENERATE_ATTEMPTS" envDefault:"4" min:"1" max:"20" help:"Attempts with one generator before the next is asked. Waiting for one that refuses connections is not an attempt."`
 
 	_              struct{} `section:"Authentication"`
@@ -108,6 +108,9 @@ type Duration = time.Duration
 
 // The parts of a task that no variable sets.
 const (
+	// TurnWait is the longest that a picture holds a place of its worker while
+	// its generator is busy with others.
+	TurnWait   = 30 * time.Second
 	judgeTime  = time.Minute     // checking and spooling a generated picture
 	finishTime = 2 * time.Minute // stripping, provenance and renditions, once
 	// maxTask bounds a task: a row that a hung worker holds for longer than a
@@ -140,9 +143,10 @@ func (c Config) AuthConfigured() bool { return !c.JWTSecretKey.IsZero() }
 func (c Config) Loopback() bool { return isLoopback(c.ListenAddr) }
 
 // GenerateTaskTimeout bounds one task of generating: one pass down the whole
-// chain, and what happens to the bytes afterwards.
+// chain, with a wait for each generator's turn, and what happens to the bytes
+// afterwards.
 func (c Config) GenerateTaskTimeout() time.Duration {
-	return time.Duration(len(c.Generators))*c.GenerateTimeout + judgeTime
+	return time.Duration(len(c.Generators))*(c.GenerateTimeout+TurnWait) + judgeTime
 }
 
 // UploadTaskTimeout bounds one task of uploading: finishing, then a put and a

@@ -110,7 +110,7 @@ func TestProduction(t *testing.T) {
 	if c.SpoolQuota != 2e9 {
 		t.Errorf("SpoolQuota = %d", c.SpoolQuota)
 	}
-	if got, want := c.GenerateTaskTimeout(), 4*5*time.Minute+judgeTime; got != want {
+	if got, want := c.GenerateTaskTimeout(), 4*(5*time.Minute+TurnWait)+judgeTime; got != want {
 		t.Errorf("GenerateTaskTimeout() = %v, want %v", got, want)
 	}
 	if got, want := c.UploadTaskTimeout(), finishTime+3*2*time.Minute; got != want {

@@ -107,6 +107,9 @@ func (c *Config) fillDefaults() {
 		}
 		c.Generators = append(c.Generators, mustURL("card:"))
 	}
+	if !c.set["GENERATE_CONCURRENCY"] {
+		c.GenerateConcurrency = generateConcurrency(c.GeneratorList())
+	}
 	c.Editors, c.Operators = words(c.Editors), words(c.Operators)
 	c.AllowedOrigins = words(c.AllowedOrigins)
 	c.WorkerQueues = words(c.WorkerQueues)

@@ -255,30 +255,6 @@ func checkWeb(name string, u URL) *Error {
 	return nil
 }
 
-var generatorSchemes = []string{
-	"sdcpp+http", "sdcpp+https", "sdwebui+http", "sdwebui+https", "comfyui+http", "comfyui+https",
-	"sdxl+http", "sdxl+https", "openai+http", "openai+https", "pexels", "card",
-}
-
-func checkGenerators(c Config) *Error {
-	for i, g := range c.Generators {
-		nth := fmt.Sprintf("entry %d", i+1)
-		switch {
-		case g.IsZero():
-			return &Error{"GENERATORS", nth + " is empty", "remove the extra comma"}
-		case !slices.Contains(generatorSchemes, g.Scheme()):
-			err := unknownScheme("GENERATORS", g, "write one of sdcpp+http, sdwebui+http, comfyui+http, sdxl+http, openai+https, pexels: and card:")
-			err.Problem = nth + " " + err.Problem
-			return err
-		case strings.Contains(g.Scheme(), "+") && g.parsed().Hostname() == "":
-			return &Error{"GENERATORS", nth + " names no host", "write " + g.Scheme() + "://host:port"}
-		case g.Scheme() == "pexels" && c.PexelsAPIKey.IsZero():
-			return &Error{"PEXELS_API_KEY", "is not set but GENERATORS lists pexels:", "set the key, or remove pexels: from GENERATORS"}
-		}
-	}
-	return nil
-}
-
 func checkJWT(c Config) *Error {
 	if !c.AuthConfigured() || c.Loopback() {
 		return nil

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/store"
@@ -74,6 +75,9 @@ func (d *Dispatch) Retry(ctx context.Context, jobID, caller string) (editorial.J
 				return err
 			}
 			if err := tx.ClearSteps(ctx, img.ID, next); err != nil {
+				return err
+			}
+			if err := tx.RenewDeadline(ctx, img.ID, time.Duration(job.Request.Timeout)*time.Second); err != nil {
 				return err
 			}
 			img.State, img.Epoch = next, img.Epoch+1

@@ -399,11 +399,24 @@ func TestRejectingWithANewRoundPutsTheReasonIntoThePrompt(t *testing.T) {
 		o, err := b.Decide(t.Context(), dispatch.Decision{DraftID: draft, Reviewer: "jane", Feedback: "warmer light", NewRound: true})
 		b.must(err)
 		job := b.job(o.JobID)
-		if !strings.Contains(job.Request.Prompt, "warmer light") || job.Round != 2 || len(job.Images) != 2 {
-			t.Fatalf("round %d of %d pictures, prompt %q; want round 2 of 2 with the reason", job.Round, len(job.Images), job.Request.Prompt)
+		if job.Request.Instruction != "warmer light" || job.Round != 2 || len(job.Images) != 2 {
+			t.Fatalf("round %d of %d pictures, instruction %q; want round 2 of 2 with the reason", job.Round, len(job.Images), job.Request.Instruction)
 		}
 		if o.Draft.Status != editorial.DraftAwaitingApproval {
 			t.Fatalf("draft is %s, want awaiting_approval", o.Draft.Status)
+		}
+	})
+}
+
+// A request may name the generator; one that there is not is the request's
+// fault, and no reason to wait.
+func TestAGeneratorThatThereIsNot(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		b.can.none = true
+		_, _, err := b.Submit(t.Context(), dispatch.Submission{Request: editorial.Request{Prompt: "a lighthouse", UseGeneration: true, Generator: "dalle"}})
+		var e *editorial.Error
+		if !errors.As(err, &e) || e.Kind != editorial.Invalid || e.Field != "generator" {
+			t.Fatalf("got %v, want generator to be blamed", err)
 		}
 	})
 }

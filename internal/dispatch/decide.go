@@ -318,8 +318,8 @@ func (c *decision) reject(ctx context.Context) error {
 	return c.startRound(ctx, editorial.LinkReject, req)
 }
 
-// nextRequest is the last round's request with the reason added to its prompt
-// and a seed of its own.
+// nextRequest is the last round's request with the reason added to it and a
+// seed of its own.
 func (c *decision) nextRequest(ctx context.Context) (editorial.Request, error) {
 	job, err := c.tx.JobOfRound(ctx, c.DraftID, c.state.Round)
 	if errors.Is(err, store.ErrNotFound) {
@@ -340,15 +340,20 @@ func (c *decision) nextRequest(ctx context.Context) (editorial.Request, error) {
 	return withReason(req, c.Feedback), nil
 }
 
-// withReason appends an editor's reason to a prompt, shortening the prompt's
-// end rather than the reason, which is the newer wish.
+// withReason puts an editor's reason behind those of earlier rounds. The prompt
+// stays as it was asked for; generators get both. What no longer fits is the
+// oldest wish.
 func withReason(req editorial.Request, reason string) editorial.Request {
-	reason = strings.TrimSpace(reason)
+	reason = strings.TrimSpace(editorial.Clip(strings.TrimSpace(reason), editorial.MaxPrompt/2))
 	if reason == "" {
 		return req
 	}
-	reason = editorial.Clip(reason, editorial.MaxPrompt/2)
-	room := editorial.MaxPrompt - len([]rune(reason)) - len(". ")
-	req.Prompt = strings.TrimRight(editorial.Clip(req.Prompt, room), " .") + ". " + reason
+	if earlier := strings.TrimRight(req.Instruction, " ."); earlier != "" {
+		reason = earlier + ". " + reason
+	}
+	if wishes := []rune(reason); len(wishes) > editorial.MaxPrompt {
+		reason = string(wishes[len(wishes)-editorial.MaxPrompt:])
+	}
+	req.Instruction = reason
 	return req
 }

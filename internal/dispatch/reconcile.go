@@ -19,6 +19,7 @@ type Report struct {
 	Settled   int // jobs whose end had not been recorded
 	Published int // approvals carried out late
 	Replaced  int // pictures whose spool was lost
+	Overdue   int // pictures that waited for longer than their requests allow
 }
 
 // Quiet is how long a row must have been unchanged before the reconciler looks
@@ -33,6 +34,7 @@ const reconcileBatch = 500
 func (d *Dispatch) Reconcile(ctx context.Context) (Report, error) {
 	var r Report
 	return r, errors.Join(
+		d.failOverdue(ctx, &r),
 		d.reringDue(ctx, &r),
 		d.settleJobs(ctx, &r),
 		d.publishLate(ctx, &r),

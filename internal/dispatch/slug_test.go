@@ -2,9 +2,9 @@ package dispatch
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
 )
@@ -52,13 +52,18 @@ func FuzzSlugify(f *testing.F) {
 
 func TestWithReasonKeepsTheReason(t *testing.T) {
 	t.Parallel()
-	req := withReason(requestOf(strings.Repeat("long prompt ", 41)), "warmer light, please")
-	if n := utf8.RuneCountInString(req.Prompt); n > 500 || !strings.HasSuffix(req.Prompt, "warmer light, please") {
-		t.Errorf("%d characters ending %q", n, req.Prompt[len(req.Prompt)-30:])
+	req := withReason(withReason(requestOf("a lighthouse"), " warmer light, please. "), "no people")
+	if req.Prompt != "a lighthouse" || req.Instruction != "warmer light, please. no people" {
+		t.Errorf("prompt %q, instruction %q; want the one as asked and the other both wishes", req.Prompt, req.Instruction)
 	}
-	long := withReason(requestOf("a lighthouse"), strings.Repeat("é", 1000))
-	if n := utf8.RuneCountInString(long.Prompt); n > 500 || !strings.HasPrefix(long.Prompt, "a lighthouse") {
-		t.Errorf("%d characters starting %q", n, long.Prompt[:20])
+	if again := withReason(req, " "); again.Instruction != req.Instruction {
+		t.Errorf("no reason changed the instruction to %q", again.Instruction)
+	}
+	for n := range 20 { // an editor who is hard to please
+		req = withReason(req, strings.Repeat("é", 100*n)+" wish "+strconv.Itoa(n))
+		if err := editorial.ValidText("instruction", req.Instruction, 1, editorial.MaxPrompt); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

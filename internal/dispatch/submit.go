@@ -118,6 +118,8 @@ func rememberKey(ctx context.Context, tx *store.Tx, key *IdempotencyKey, jobID s
 func noGenerator(r editorial.Request) error {
 	message := "no generator is configured that may answer; set GENERATORS"
 	switch {
+	case r.Generator != "":
+		return editorial.Invalidf("generator", "there is no generator of this name; /v1/capabilities lists those that there are")
 	case !r.UseStock && !r.UseGeneration:
 		message = "use_pexels and use_generation are both false: nothing may answer; set one of them"
 	case r.UseStock && !r.UseGeneration:

@@ -20,6 +20,10 @@ type Image struct {
 	// move it.
 	Attempt       int
 	NextAttemptAt time.Time
+	// DeadlineAt is until when the image may be generated, zero for no limit;
+	// an operator's retry sets it anew. Bytes that exist are uploaded however
+	// late it is.
+	DeadlineAt time.Time
 	// Claim is the random token of the worker that owns the image, empty when
 	// nobody does; it is worth nothing after ClaimExpiresAt.
 	Claim          string
@@ -28,7 +32,7 @@ type Image struct {
 	Seed          int64
 	Backend       string // the generator that made it, or is making it
 	Model         string
-	ProviderJobID string         // stored before waiting, so that a restart resumes
+	ProviderJobID string         // stored before waiting, so that a restart resumes; of a canceled image: still to be stopped
 	Params        map[string]any // as the generator reported them
 	Recipe        *Recipe        // nil until there are bytes
 	Steps         []ChainStep    // what was asked before, and why it did not answer
@@ -51,6 +55,7 @@ type Image struct {
 	Lookalikes  []Lookalike // found when it was stored; the nearest first
 	AltText     string
 	Credit      *Credit
+	StockID     string   // "pexels:12345": which stock photo it is, empty for none
 	Cost        *float64 // US dollars; nil when unknown, which is not 0
 
 	Failure     *Failure

@@ -47,6 +47,14 @@ type Request struct {
 	UseGeneration  bool     `json:"use_generation"`
 	SourceURL      string   `json:"source_url,omitempty"` // KindImport only
 	AgainOf        string   `json:"again_of,omitempty"`   // the job that this one was asked as another go of
+	// Generator names the one that is to answer, whatever the two flags say.
+	Generator string `json:"generator,omitempty"`
+	// Instruction is what an editor who rejected the round before wants to be
+	// different. Generators get it behind the prompt, which stays as asked.
+	Instruction string `json:"instruction,omitempty"`
+	// Timeout is how long the pictures may take to be made, in seconds from the
+	// request, waiting for a generator included; 0: as long as it takes.
+	Timeout int `json:"timeout,omitempty"`
 }
 
 // The limits of a request, the seed's where it has one.
@@ -65,6 +73,9 @@ const (
 	MinGuidance  = 1.0
 	MaxGuidance  = 20.0
 	MaxPage      = 100
+	MaxGenerator = 40 // characters of a generator's name
+	MinTimeout   = 5  // seconds
+	MaxTimeout   = 24 * 60 * 60
 	DefaultCount = 1
 	// The Open Graph size: what a link preview shows without cropping.
 	DefaultWidth  = 1200
@@ -98,6 +109,8 @@ func (r *Request) Validate() error {
 		{"title", r.Title, 0, MaxTitle},
 		{"negative_prompt", r.NegativePrompt, 0, MaxNegative},
 		{"alt_text", r.AltText, 0, MaxAltText},
+		{"generator", r.Generator, 0, MaxGenerator},
+		{"instruction", r.Instruction, 0, MaxPrompt},
 	}
 	for _, t := range texts {
 		if err := ValidText(t.field, t.value, t.low, t.high); err != nil {
@@ -122,6 +135,7 @@ func (r *Request) Validate() error {
 		{"height", r.Height, MinSide, MaxSide, false},
 		{"steps", r.Steps, MinSteps, MaxSteps, true},
 		{"page", r.Page, 1, MaxPage, false},
+		{"timeout", r.Timeout, MinTimeout, MaxTimeout, true},
 	}
 	for _, n := range ints {
 		if n.optional && n.value == 0 {

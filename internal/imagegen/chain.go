@@ -27,13 +27,29 @@ func (c *Chain) Generators() []Generator { return slices.Clone(c.generators) }
 // for either kind when it is all there is.
 const builtIn = "card"
 
+// Named returns the generator of a name.
+func (c *Chain) Named(name string) (Generator, bool) {
+	i := slices.IndexFunc(c.generators, func(g Generator) bool { return g.Name() == name })
+	if i < 0 {
+		return nil, false
+	}
+	return c.generators[i], true
+}
+
 // For returns the generators that may answer a request, in order: stock photos
-// first when asked for, as the seed has it. A copy that cannot be made falls
-// back on whatever the request's flags allow.
+// first when asked for, as the seed has it. A request that names one gets that
+// one or nothing, since whoever chooses wants no other. A copy that cannot be
+// made falls back on whatever the request's flags allow.
 func (c *Chain) For(req editorial.Request) []Generator {
 	var list []Generator
 	if req.SourceURL != "" && c.importer != nil {
 		list = append(list, c.importer)
+	}
+	if req.Generator != "" {
+		if g, ok := c.Named(req.Generator); ok {
+			list = append(list, g)
+		}
+		return list
 	}
 	if len(c.generators) == 1 && c.generators[0].Name() == builtIn && (req.UseStock || req.UseGeneration) {
 		return append(list, c.generators[0])
@@ -68,7 +84,7 @@ func (c *Chain) Next(req editorial.Request, given []editorial.ChainStep) (Genera
 // of stock photos that were asked for and are not configured: without it the
 // downgrade would be silent. ok is false when nothing of the kind happens.
 func (c *Chain) StandsIn(req editorial.Request, g Generator) (step editorial.ChainStep, ok bool) {
-	if g.Name() != builtIn || !req.UseStock || req.UseGeneration || slices.ContainsFunc(c.generators, IsStock) {
+	if g.Name() != builtIn || req.Generator != "" || !req.UseStock || req.UseGeneration || slices.ContainsFunc(c.generators, IsStock) {
 		return editorial.ChainStep{}, false
 	}
 	f := editorial.NewFailure("not_configured", editorial.StageGenerate, editorial.Terminal, "pexels",

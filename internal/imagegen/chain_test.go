@@ -42,6 +42,7 @@ func TestWhoMayAnswer(t *testing.T) {
 		configured []imagegen.Generator
 		stock, gen bool
 		source     string
+		named      string
 		want       []string
 	}{
 		{name: "nothing configured", stock: true, gen: true},
@@ -57,6 +58,10 @@ func TestWhoMayAnswer(t *testing.T) {
 		{name: "photos first, wherever they stand", configured: gens(sdcpp, pexels, card), stock: true, gen: true, want: []string{"pexels", "sdcpp", "card"}},
 		{name: "photos only", configured: gens(sdcpp, pexels, card), stock: true, want: []string{"pexels"}},
 		{name: "no photos", configured: gens(sdcpp, pexels, card), gen: true, want: []string{"sdcpp", "card"}},
+		{name: "the one that is named", configured: gens(sdcpp, openai, card), gen: true, named: "openai", want: []string{"openai"}},
+		{name: "the one that is named, whatever the flags say", configured: gens(sdcpp, pexels, card), gen: true, named: "pexels", want: []string{"pexels"}},
+		{name: "the card, named", configured: gens(card), stock: true, named: "card", want: []string{"card"}},
+		{name: "nobody of that name", configured: gens(sdcpp, card), gen: true, named: "import"},
 		{name: "everything, neither", configured: gens(sdcpp, pexels, card)},
 		{name: "a copy", configured: gens(sdcpp), source: "https://example.com/a.png", want: []string{"import"}},
 		{name: "a copy, else as the flags say", configured: gens(sdcpp, pexels), source: "https://example.com/a.png", stock: true, want: []string{"import", "pexels"}},
@@ -66,7 +71,7 @@ func TestWhoMayAnswer(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			chain := imagegen.NewChain(copying, tt.configured...)
-			req := editorial.Request{UseStock: tt.stock, UseGeneration: tt.gen, SourceURL: tt.source}
+			req := editorial.Request{UseStock: tt.stock, UseGeneration: tt.gen, SourceURL: tt.source, Generator: tt.named}
 			if diff := cmp.Diff(tt.want, names(chain.For(req))); diff != "" {
 				t.Errorf("For (-want +got):\n%s", diff)
 			}

@@ -94,12 +94,6 @@ type Stock interface {
 	IsStock()
 }
 
-// IsStock reports whether g finds pictures instead of making them.
-func IsStock(g Generator) bool {
-	_, ok := g.(Stock)
-	return ok
-}
-
 // Error is why a backend did not answer with a picture.
 type Error struct {
 	Class   editorial.Class

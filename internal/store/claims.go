@@ -86,11 +86,11 @@ func (t *Tx) Spooled(ctx context.Context, img editorial.Image) error {
 		attempt = 0, epoch = epoch + 1, next_attempt_at = {now}, failure = NULL, spooled_at = {now}, updated_at = {now},
 		spool_id = ?, raw_sha256 = ?, key = ?, backend = ?, model = ?, seed = ?, params = ?, steps = ?,
 		content_type = ?, width = ?, height = ?, bytes = ?, color = ?, hash = ?, alt_text = ?, credit = ?, cost = ?,
-		recipe = ?
+		recipe = ?, stock_id = ?
 		WHERE id = ? AND claim = ? AND state = 'generating'`,
 		img.SpoolID, img.RawSHA256, img.Key, img.Backend, img.Model, img.Seed, doc(img.Params), doc(img.Steps),
 		img.ContentType, img.Width, img.Height, img.Bytes, img.Color, img.Hash, img.AltText, doc(img.Credit), img.Cost,
-		doc(img.Recipe), img.ID, img.Claim))
+		doc(img.Recipe), img.StockID, img.ID, img.Claim))
 }
 
 // Finished records the digests of what will be put, before the first put, so

@@ -13,7 +13,8 @@ import (
 const imageColumns = `id, job_id, draft_id, round, number, state, epoch, attempt, next_attempt_at, claim,
 	claim_expires_at, seed, backend, model, provider_job_id, params, steps, spool_id, raw_sha256, sha256,
 	key, url, source, content_type, width, height, bytes, renditions, placeholder, color, hash, alt_text,
-	credit, cost, failure, created_at, updated_at, spooled_at, finalized_at, recipe, similar_to`
+	credit, cost, failure, created_at, updated_at, spooled_at, finalized_at, recipe, similar_to,
+	deadline_at, stock_id`
 
 type imageRow struct {
 	ID             string                          `db:"id"`
@@ -57,6 +58,8 @@ type imageRow struct {
 	FinalizedAt    stamp                           `db:"finalized_at"`
 	Recipe         document[*editorial.Recipe]     `db:"recipe"`
 	SimilarTo      document[[]editorial.Lookalike] `db:"similar_to"`
+	DeadlineAt     stamp                           `db:"deadline_at"`
+	StockID        string                          `db:"stock_id"`
 }
 
 func (r *imageRow) image() editorial.Image {
@@ -72,6 +75,7 @@ func (r *imageRow) image() editorial.Image {
 		Cost: r.Cost, Failure: r.Failure.V, CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time,
 		SpooledAt: r.SpooledAt.Time, FinalizedAt: r.FinalizedAt.Time,
 		Recipe: r.Recipe.V, Lookalikes: r.SimilarTo.V,
+		DeadlineAt: r.DeadlineAt.Time, StockID: r.StockID,
 	}
 }
 

@@ -79,7 +79,10 @@ func (t *Tx) InsertJob(ctx context.Context, j *editorial.Job) error {
 
 // InsertImages adds queued images to a job and fills in their times.
 func (t *Tx) InsertImages(ctx context.Context, j editorial.Job, images []editorial.Image) error {
-	const row = `(?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, {now}, {now}, {now})`
+	row, timeout := `(?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, {now}, {now}, {now}, NULL)`, j.Request.Timeout
+	if timeout > 0 {
+		row = strings.Replace(row, `NULL`, `{now+?}`, 1)
+	}
 	values := make([]string, len(images))
 	var args []any
 	priority := 0
@@ -89,10 +92,13 @@ func (t *Tx) InsertImages(ctx context.Context, j editorial.Job, images []editori
 	for i, img := range images {
 		values[i] = row
 		args = append(args, img.ID, j.ID, text(j.DraftID), j.Round, img.Number, priority, img.Epoch, img.Seed, img.AltText)
+		if timeout > 0 {
+			args = append(args, float64(timeout))
+		}
 	}
 	var now []stamp // the same for each
 	err := t.all(ctx, &now, `INSERT INTO images
-		(id, job_id, draft_id, round, number, state, priority, epoch, seed, alt_text, next_attempt_at, created_at, updated_at)
+		(id, job_id, draft_id, round, number, state, priority, epoch, seed, alt_text, next_attempt_at, created_at, updated_at, deadline_at)
 		VALUES `+strings.Join(values, ", ")+` RETURNING created_at`, args...)
 	if err != nil {
 		return fmt.Errorf("insert images of job %s: %w", j.ID, err)

@@ -56,9 +56,25 @@ type capabilitiesOutput struct {
 	Body         Capabilities
 }
 
-func (a *API) capabilities(context.Context, *struct{}) (*capabilitiesOutput, error) {
+// generators are the configured ones as they are now.
+func (a *API) generators(ctx context.Context) []Generator {
+	list := append([]Generator{}, a.Generators...)
+	if a.Health == nil {
+		return list
+	}
+	health := a.Health(ctx)
+	for i := range list {
+		if why, looked := health[list[i].Name]; looked {
+			available := why == ""
+			list[i].Available, list[i].Detail = &available, why
+		}
+	}
+	return list
+}
+
+func (a *API) capabilities(ctx context.Context, _ *struct{}) (*capabilitiesOutput, error) {
 	v := Capabilities{
-		Generators: append([]Generator{}, a.Generators...), Sources: []string{}, Sizes: sizes,
+		Generators: a.generators(ctx), Sources: []string{}, Sizes: sizes,
 		Limits: Limits{
 			MinPrompt: editorial.MinPrompt, MaxPrompt: editorial.MaxPrompt, MaxNegative: editorial.MaxNegative,
 			MaxTitle: editorial.MaxTitle, MaxAltText: editorial.MaxAltText, MaxKeywords: editorial.MaxKeywords,

@@ -102,8 +102,8 @@ func TestRejectAsksForAnotherRound(t *testing.T) {
 	if a.StatusCode != http.StatusOK || d.JobURL == "" || d.Draft.Round != 2 || d.Draft.State != "awaiting_approval" {
 		t.Fatalf("%d %s", a.StatusCode, a.body)
 	}
-	if got := d.Draft.Rounds[0].Request.Prompt; got != "A lighthouse at dawn. more sky" {
-		t.Errorf("the next prompt is %q", got)
+	if got := d.Draft.Rounds[0].Request; got.Prompt != "A lighthouse at dawn" || got.Instruction != "more sky" {
+		t.Errorf("the next prompt is %q, instruction %q", got.Prompt, got.Instruction)
 	}
 }
 

@@ -47,6 +47,9 @@ type Request struct {
 	Count          int      `json:"count"`
 	Sources        []string `json:"sources" enum:"stock,generated" nullable:"false"`
 	SourceURL      string   `json:"source_url,omitempty" doc:"The picture that an import copies"`
+	Generator      string   `json:"generator,omitempty" doc:"The one that was named to answer"`
+	Instruction    string   `json:"instruction,omitempty" doc:"What editors who rejected the rounds before want to be different; generators get it behind the prompt"`
+	Timeout        int      `json:"timeout,omitempty" doc:"Seconds allowed for making the pictures"`
 }
 
 // Progress counts candidates.
@@ -151,7 +154,7 @@ func viewRequest(r editorial.Request) Request {
 	v := Request{
 		Prompt: r.Prompt, Title: r.Title, NegativePrompt: r.NegativePrompt, Keywords: r.Keywords, AltText: r.AltText,
 		Width: r.Width, Height: r.Height, Steps: r.Steps, Guidance: r.Guidance, Seed: r.Seed, Count: r.Count,
-		Sources: []string{}, SourceURL: r.SourceURL,
+		Sources: []string{}, SourceURL: r.SourceURL, Generator: r.Generator, Instruction: r.Instruction, Timeout: r.Timeout,
 	}
 	if r.UseStock {
 		v.Sources = append(v.Sources, sourceStock)

@@ -80,6 +80,10 @@ type ProgressReads interface {
 type Generator struct {
 	Name string `json:"name" doc:"As in a candidate's backend" example:"card"`
 	Kind string `json:"kind" enum:"stock,generated" doc:"Which member of a job's sources asks it"`
+	// Concurrency is 0 for one without a limit of its own.
+	Concurrency int    `json:"concurrency,omitempty" doc:"Pictures at once in each worker; absent without a limit of its own"`
+	Available   *bool  `json:"available,omitempty" doc:"Whether it answered a moment ago; jobs for one that does not are accepted and wait"`
+	Detail      string `json:"detail,omitempty" doc:"Why it is not available"`
 }
 
 // Config is what the API needs. Every field is required unless it says
@@ -104,7 +108,10 @@ type Config struct {
 
 	Auth       auth.Authenticator
 	Generators []Generator
-	Log        *slog.Logger
+	// Health tells, by name, why a generator is not available, "" for one that
+	// is. It answers from memory most of the time; nil: nobody looks.
+	Health func(ctx context.Context) map[string]string
+	Log    *slog.Logger
 	// Version of the program, shown in the OpenAPI description. Empty: "dev".
 	Version string
 	// CursorKey authenticates list cursors, so that one can be neither read

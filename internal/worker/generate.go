@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"time"
 
 	"github.com/glad-labs/frontispiece/internal/blob"
@@ -18,13 +19,13 @@ import (
 	"github.com/glad-labs/frontispiece/tasks"
 )
 
-// waitForBackend is how long a backend that refuses connections is left alone.
-const waitForBackend = 10 * time.Second
-
 // Generate handles tasks.TypeGenerate: it asks the chain for the picture,
 // judges the bytes and puts them into the spool. From there on they are paid
 // for, and another task uploads them.
 func (w *Worker) Generate(ctx context.Context, p tasks.Payload) error {
+	if err := w.turnAway(ctx, p); err != nil {
+		return err
+	}
 	img, job, err := w.GenerateRows.ClaimGenerate(ctx, p.ID)
 	if err != nil {
 		return w.stop(ctx, editorial.Image{ID: p.ID}, err)
@@ -35,12 +36,15 @@ func (w *Worker) Generate(ctx context.Context, p tasks.Payload) error {
 	telemetry.Describe(ctx, "job.id", img.JobID, "image.id", img.ID)
 	held, release := w.keeper.hold(ctx, img.Claim)
 	defer release()
-	g := &generation{Worker: w, img: img, job: job}
+	g := &generation{Worker: w, img: img, job: job, deadline: deadlineOf(img)}
 	defer g.follow(held)()
 	if done, err := g.adopt(held); done {
 		return err
 	}
 	for {
+		if g.overdue() {
+			return w.giveUp(ctx, g.img, dispatch.Overdue(job))
+		}
 		backend, ok := w.Chain.Next(job.Request, g.img.Steps)
 		if !ok {
 			return w.giveUp(ctx, g.img, g.lastFailure())
@@ -52,13 +56,42 @@ func (w *Worker) Generate(ctx context.Context, p tasks.Payload) error {
 	}
 }
 
+// turnAway is what a task is told whose generator is away or busy, before
+// anything is claimed or written; nil for one that may go on. A row that cannot
+// be read is for the claim to speak of.
+func (w *Worker) turnAway(ctx context.Context, p tasks.Payload) error {
+	if w.Looks == nil || !w.backends.troubled() {
+		return nil
+	}
+	img, job, err := w.Looks.LookAt(ctx, p.ID)
+	if err != nil || img.State != editorial.StateQueued {
+		return nil //nolint:nilerr // see above
+	}
+	backend, ok := w.Chain.Next(job.Request, img.Steps)
+	if !ok {
+		return nil
+	}
+	again := w.backends.turnAway(ctx, backend, img.Failure)
+	switch {
+	case again == nil:
+		return nil
+	case img.DeadlineAt.IsZero():
+	case !time.Now().Before(img.DeadlineAt):
+		return nil // the claim, whose clock counts, ends it
+	default:
+		again.Delay = min(again.Delay, time.Until(img.DeadlineAt))
+	}
+	return again
+}
+
 // generation is one picture being made under a claim.
 type generation struct {
 	*Worker
-	img    editorial.Image
-	job    editorial.Job
-	shown  func(editorial.Progress) // never nil, never waits
-	recipe *editorial.Recipe        // of the last answer
+	img      editorial.Image
+	job      editorial.Job
+	deadline time.Time                // zero for none
+	shown    func(editorial.Progress) // never nil, never waits
+	recipe   *editorial.Recipe        // of the last answer
 }
 
 // lastFailure is why the chain came to its end.
@@ -75,13 +108,24 @@ func (g *generation) lastFailure() *editorial.Failure {
 func (g *generation) try(ctx context.Context, backend imagegen.Generator) (again bool, err error) {
 	if g.img.Attempt > g.GenerateAttempts {
 		// The tries before this one ended without a word: their workers died.
-		return g.moveOn(ctx, backend.Name(), editorial.NewFailure("attempts_exhausted", editorial.StageGenerate, editorial.Terminal,
+		return g.moveOn(ctx, backend, editorial.NewFailure("attempts_exhausted", editorial.StageGenerate, editorial.Terminal,
 			backend.Name(), "the worker died at every attempt"))
 	}
-	result, err := g.measured(ctx, backend)
-	if err != nil {
+	g.backends.probe(ctx, backend)
+	switch why, given := g.backends.missing(backend); {
+	case given:
+		return g.moveOn(ctx, backend, why)
+	case why != nil:
+		return false, g.later(ctx, g.img, why, g.soon(waitForBackend), false)
+	}
+	result, err := g.askInTurn(ctx, backend)
+	switch {
+	case errors.Is(err, errBusy):
+		return g.notNow(ctx, backend)
+	case err != nil:
 		return g.refused(ctx, backend, imagegen.AsError(err))
 	}
+	g.backends.found(ctx, backend)
 	facts, err := g.judge(ctx, result.Bytes)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -90,14 +134,31 @@ func (g *generation) try(ctx context.Context, backend imagegen.Generator) (again
 		f := pictureFailure(err, editorial.StageGenerate, backend.Name())
 		if g.img.Attempt < min(2, g.GenerateAttempts) {
 			f.Class = editorial.Transient // once may be an accident
-			return false, g.later(ctx, g.img, f, queue.Backoff(g.img.Attempt, g.MaxWait), true)
+			return false, g.later(ctx, g.img, f, g.backoff(0), true)
 		}
-		return g.moveOn(ctx, backend.Name(), f)
+		return g.moveOn(ctx, backend, f)
 	}
 	if step, ok := g.Chain.StandsIn(g.job.Request, backend); ok {
 		g.img.Steps = append(g.img.Steps, step)
 	}
 	return false, g.keep(ctx, backend.Name(), result, facts)
+}
+
+// askInTurn asks the backend when it has a place, within the picture's time.
+func (g *generation) askInTurn(ctx context.Context, backend imagegen.Generator) (imagegen.Result, error) {
+	if !g.deadline.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, g.deadline)
+		defer cancel()
+	}
+	leave, err := g.backends.enter(ctx, backend, func() {
+		g.shown(editorial.Progress{Generator: backend.Name(), Stage: "waiting for its turn"})
+	})
+	if err != nil {
+		return imagegen.Result{}, err
+	}
+	defer leave()
+	return g.measured(ctx, backend)
 }
 
 // measured is ask, counted and traced.
@@ -128,7 +189,7 @@ func (g *generation) ask(ctx context.Context, backend imagegen.Generator) (image
 	defer cancel()
 	r := g.job.Request
 	req := imagegen.Request{
-		ImageID: g.img.ID, Title: r.Title, Prompt: prompt.Clean(r.Prompt), NegativePrompt: prompt.Clean(r.NegativePrompt), Keywords: r.Keywords,
+		ImageID: g.img.ID, Title: r.Title, Prompt: promptFor(r, backend), NegativePrompt: prompt.Clean(r.NegativePrompt), Keywords: r.Keywords,
 		Width: r.Width, Height: r.Height, Steps: r.Steps, Guidance: r.Guidance, Seed: g.img.Seed, Page: r.Page,
 		SourceURL: r.SourceURL, Progress: g.reporter(backend.Name()),
 		Started: func(ctx context.Context, id string) error {
@@ -155,24 +216,30 @@ func (g *generation) refused(ctx context.Context, backend imagegen.Generator, e 
 	switch {
 	case claimLost(ctx):
 		return false, nil // canceled, superseded, or another worker's by now
+	case ctx.Err() == nil && g.overdue():
+		g.abandon(ctx, backend)
+		return true, nil // where that is looked at
 	case ctx.Err() != nil:
 		// The worker is shutting down: the next one starts at once, and this
 		// try is not held against the picture.
 		f.Class, f.Message = editorial.Transient, "the worker was shut down"
 		return false, g.later(ctx, g.img, f, 0, false)
 	case e.Unreachable:
-		return false, g.later(ctx, g.img, f, max(e.RetryAfter, waitForBackend), false)
+		return g.unreachable(ctx, backend, e, f)
 	case e.Class == editorial.Transient && g.img.Attempt < g.GenerateAttempts:
-		return false, g.later(ctx, g.img, f, max(e.RetryAfter, queue.Backoff(g.img.Attempt, g.MaxWait)), true)
+		return false, g.later(ctx, g.img, f, g.backoff(e.RetryAfter), true)
 	default:
-		return g.moveOn(ctx, backend.Name(), f)
+		return g.moveOn(ctx, backend, f)
 	}
 }
 
 // moveOn gives up on a backend, says why, and goes on with the next.
-func (g *generation) moveOn(ctx context.Context, backend string, f *editorial.Failure) (again bool, err error) {
+func (g *generation) moveOn(ctx context.Context, backend imagegen.Generator, f *editorial.Failure) (again bool, err error) {
 	f.At = time.Now().UTC()
-	g.img.Steps = append(g.img.Steps, editorial.ChainStep{Backend: backend, Failure: *f})
+	if f.Code == "timeout" {
+		g.abandon(ctx, backend) // it may still be at it
+	}
+	g.img.Steps = append(g.img.Steps, editorial.ChainStep{Backend: backend.Name(), Failure: *f})
 	if err := g.GenerateRows.MovedOn(ctx, g.img); err != nil {
 		return false, g.stop(ctx, g.img, err)
 	}
@@ -228,6 +295,9 @@ func (g *generation) report(ctx context.Context, side spoolFacts, digest string,
 	}
 	img.ContentType, img.Width, img.Height, img.Bytes = facts.ContentType, facts.Width, facts.Height, size
 	img.Color, img.Hash = facts.Color, facts.Hash.String()
+	if id, ok := side.Params["photo_id"].(string); ok {
+		img.StockID = nth.ReplaceAllString(side.Backend, "") + ":" + id
+	}
 	img.Key = dispatch.NewKey(img, facts.Ext)
 	for n := 1; ; n++ {
 		err := g.GenerateRows.Spooled(ctx, img)
@@ -275,13 +345,15 @@ func (g *generation) adopt(ctx context.Context) (done bool, err error) {
 	return false, nil
 }
 
+// nth is what tells generators of one kind apart: "sdcpp-2".
+var nth = regexp.MustCompile(`-[0-9]+$`)
+
 // sourceName is what image.source says: where the bytes come from and where
 // they are kept.
 func sourceName(backend string, bucket blob.Bucket) string {
-	switch backend {
-	case "pexels":
-		return backend
-	default:
-		return backend + "-" + bucket.Name()
+	kind := nth.ReplaceAllString(backend, "")
+	if kind == "pexels" {
+		return kind
 	}
+	return kind + "-" + bucket.Name()
 }

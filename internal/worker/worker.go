@@ -36,6 +36,11 @@ type GenerateRows interface {
 	Spooled(ctx context.Context, img editorial.Image) error
 }
 
+// Looks reads an image and its job and claims nothing.
+type Looks interface {
+	LookAt(ctx context.Context, imageID string) (editorial.Image, editorial.Job, error)
+}
+
 // UploadRows is what uploading reports.
 type UploadRows interface {
 	ClaimUpload(ctx context.Context, imageID string) (editorial.Image, editorial.Job, error)
@@ -71,6 +76,7 @@ type Delivery interface {
 // Chain is the configured generators.
 type Chain interface {
 	Next(req editorial.Request, given []editorial.ChainStep) (imagegen.Generator, bool)
+	Named(name string) (imagegen.Generator, bool)
 	StandsIn(req editorial.Request, g imagegen.Generator) (editorial.ChainStep, bool)
 }
 
@@ -88,6 +94,8 @@ type Config struct {
 	UploadRows   UploadRows
 	Outcomes     Outcomes
 	Claims       Claims
+	Looks        Looks // nil: every task claims before it looks
+	Stops        Stops // for RunStops and StopCanceled alone
 	Chain        Chain
 	Spool        Spool
 	SpoolID      string
@@ -99,6 +107,7 @@ type Config struct {
 	Lease            time.Duration // as dispatch grants it
 	GenerateTimeout  time.Duration // for one picture by one backend
 	GenerateAttempts int           // counted tries of one backend before the next is asked
+	TurnWait         time.Duration // longest that a picture holds a place while its backend is busy
 	UploadTimeout    time.Duration // for one object: the put, and again the fetch back
 	UploadFor        time.Duration // how long an upload is tried before it fails
 	MaxWait          time.Duration // longest back-off
@@ -113,6 +122,7 @@ type Config struct {
 type Worker struct {
 	Config
 	keeper   *keeper
+	backends *backends
 	breaker  *breaker
 	decoders chan struct{}
 }
@@ -122,6 +132,7 @@ func New(c Config) *Worker {
 	return &Worker{
 		Config:   c,
 		keeper:   newKeeper(c.Claims, c.Lease, c.Log),
+		backends: newBackends(c.Log, c.MaxWait, c.TurnWait),
 		breaker:  &breaker{check: c.Bucket.Check, log: c.Log},
 		decoders: make(chan struct{}, max(1, c.Decoders)),
 	}

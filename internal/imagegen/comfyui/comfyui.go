@@ -143,20 +143,12 @@ func (g *Generator) await(ctx context.Context, req imagegen.Request, id string) 
 		}
 		select {
 		case <-ctx.Done():
-			g.leave(ctx, id)
+			// The job is left alone: the next worker resumes it, and who wants
+			// it stopped says so by its id.
 			return nil, imagegen.AsError(ctx.Err())
 		case <-timer.C:
 			timer.Reset(g.every)
 		}
-	}
-}
-
-// leave is what becomes of a job whose caller went away. A worker that shuts
-// down or runs out of time leaves it for the next to resume; a stated cause
-// means that nobody wants the picture any more.
-func (g *Generator) leave(ctx context.Context, id string) {
-	if !errors.Is(context.Cause(ctx), ctx.Err()) {
-		g.abandon(ctx, id)
 	}
 }
 

@@ -49,8 +49,9 @@ type Config struct {
 	Key    string
 	Budget Budget
 	Cache  Cache
-	// Used reports whether a picture of the site is this photo already.
-	Used func(ctx context.Context, photoID string) (bool, error)
+	// Used returns those of the photos that another picture of the site is
+	// already; imageID is the one that they are looked for.
+	Used func(ctx context.Context, photoIDs []string, imageID string) (map[string]bool, error)
 	// Claim reports whether the photo is this image's to use: of images that
 	// are looked for at the same moment, one gets it.
 	Claim func(ctx context.Context, photoID, imageID string) (bool, error)
@@ -148,33 +149,34 @@ func quoted(list []string) string { return `"` + strings.Join(list, `", "`) + `"
 func (g *Generator) choose(ctx context.Context, req imagegen.Request, list []photo) (free *photo, used int, err error) {
 	list = slices.DeleteFunc(slices.Clone(list), func(p photo) bool { return !p.whole(g.base) })
 	slices.SortStableFunc(list, func(a, b photo) int { return a.tooSmall(req) - b.tooSmall(req) })
+	taken, err := g.taken(ctx, list, req.ImageID)
+	if err != nil {
+		return nil, 0, unknown(ctx, err)
+	}
 	for _, p := range list {
-		if ok, err := g.free(ctx, p, req.ImageID); ok || err != nil {
-			return &p, used, err
+		ok := !taken[p.id()]
+		if ok && g.Claim != nil {
+			if ok, err = g.Claim(ctx, p.id(), req.ImageID); err != nil {
+				return nil, used, unknown(ctx, err)
+			}
+		}
+		if ok {
+			return &p, used, nil
 		}
 		used++
 	}
 	return nil, used, nil
 }
 
-func (g *Generator) free(ctx context.Context, p photo, imageID string) (bool, error) {
-	if g.Used != nil {
-		used, err := g.Used(ctx, p.id())
-		if err != nil {
-			return false, unknown(ctx, err)
-		}
-		if used {
-			return false, nil
-		}
+func (g *Generator) taken(ctx context.Context, list []photo, imageID string) (map[string]bool, error) {
+	if g.Used == nil || len(list) == 0 {
+		return nil, nil
 	}
-	if g.Claim != nil {
-		ok, err := g.Claim(ctx, p.id(), imageID)
-		if err != nil {
-			return false, unknown(ctx, err)
-		}
-		return ok, nil
+	ids := make([]string, len(list))
+	for i, p := range list {
+		ids[i] = p.id()
 	}
-	return true, nil
+	return g.Used(ctx, ids, imageID)
 }
 
 // unknown: a photo that may be another's is not taken.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,14 +125,13 @@ func TestWhichPhotoIsChosen(t *testing.T) {
 		}
 		return list
 	}
-	used := func(ids ...string) func(context.Context, string) (bool, error) {
-		return func(_ context.Context, id string) (bool, error) {
-			for _, u := range ids {
-				if u == id {
-					return true, nil
-				}
+	used := func(ids ...string) func(context.Context, []string, string) (map[string]bool, error) {
+		return func(_ context.Context, asked []string, imageID string) (map[string]bool, error) {
+			found := map[string]bool{}
+			for _, id := range asked {
+				found[id] = slices.Contains(ids, id) && imageID == "img-1"
 			}
-			return false, nil
+			return found, nil
 		}
 	}
 	tests := []struct {
@@ -153,7 +153,7 @@ func TestWhichPhotoIsChosen(t *testing.T) {
 		{"a small one is not enlarged", map[string][][3]int{"a tide mill": {{1, 600, 600}}}, pexels.Config{}, "1 600x315"},
 		{"nonsense is passed over", map[string][][3]int{"a tide mill": {{0, 800, 600}, {5, 0, 600}, {6, 4000, 3000}}}, pexels.Config{}, "6 1200x630"},
 		{"nobody knows", map[string][][3]int{"a tide mill": big(1)}, pexels.Config{
-			Used: func(context.Context, string) (bool, error) { return false, errors.New("away") },
+			Used: func(context.Context, []string, string) (map[string]bool, error) { return nil, errors.New("away") },
 		}, "usage_unknown"},
 		{"nobody can claim", map[string][][3]int{"a tide mill": big(1)}, pexels.Config{
 			Claim: func(context.Context, string, string) (bool, error) { return false, errors.New("away") },

@@ -154,22 +154,12 @@ func (g *Generator) await(ctx context.Context, req imagegen.Request, id string) 
 		}
 		select {
 		case <-ctx.Done():
-			g.leave(ctx, id)
+			// The job is left alone: the next worker resumes it, and who wants
+			// it stopped says so by its id.
 			return nil, imagegen.AsError(ctx.Err())
 		case <-timer.C:
 			timer.Reset(g.every)
 		}
-	}
-}
-
-// leave is what becomes of a job whose caller went away. A worker that shuts
-// down or runs out of time leaves it for the next to resume. A stated cause
-// means that the picture is no longer wanted from here: the server stops only
-// what it has not begun, so whoever still wants it loses a place in the queue
-// and no work.
-func (g *Generator) leave(ctx context.Context, id string) {
-	if !errors.Is(context.Cause(ctx), ctx.Err()) {
-		g.abandon(ctx, id)
 	}
 }
 
