@@ -62,7 +62,7 @@ cover: $(BIN)/withservices ## which lines no test reaches
 
 # Each generated or golden file has a test beside what it is made from, which
 # compares it, and rewrites it under -update.
-GOLDEN = $(sort $(dir $(shell git grep -l --untracked 'flag.Bool."update"' -- '*_test.go')))
+GOLDEN = $(sort $(dir $(shell git grep -l --untracked -e 'flag.Bool."update"' -e 'imagegentest"' -- '*_test.go')))
 
 generate: ## rewrite generated and golden files; look at the diff
 	go test $(addprefix ./,$(GOLDEN)) -count=1 -update

@@ -64,6 +64,19 @@ func TestOpenRefusesWithOneLine(t *testing.T) {
 			migrated(t, file, `ALTER TABLE posts DROP COLUMN featured_image_url`)
 			return []string{"DATABASE_URL=sqlite:" + file}
 		}, []string{"DATABASE_URL", "posts", "featured_image_url"}},
+		{"the workflow is not there", func(*testing.T) []string {
+			return []string{"GENERATORS=card:,comfyui+http://u:" + secret + "@127.0.0.1:1?workflow=/no/such/workflow.json"}
+		}, []string{"GENERATORS", "comfyui+http://", "/no/such/workflow.json"}},
+		{"the workflow has no place for the prompt", func(t *testing.T) []string {
+			file := filepath.Join(t.TempDir(), "w.json")
+			if err := os.WriteFile(file, []byte(`{"1":{"class_type":"X","inputs":{"seed":"{{seed}}"}}}`), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return []string{"GENERATORS=comfyui+http://127.0.0.1:1?workflow=" + file}
+		}, []string{"GENERATORS", "has no {{prompt}}"}},
+		{"a generator's setting that there is not", func(*testing.T) []string {
+			return []string{"GENERATORS=sdcpp+http://u:" + secret + "@127.0.0.1:1?model=x"}
+		}, []string{"GENERATORS", `setting "model"`}},
 		{"the spool is a file", func(t *testing.T) []string {
 			file := filepath.Join(t.TempDir(), "spool")
 			if err := os.WriteFile(file, nil, 0o600); err != nil {

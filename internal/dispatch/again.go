@@ -25,8 +25,10 @@ type Repeat struct {
 	Width  int
 	Height int
 	Count  int
-	Caller string
-	Key    *IdempotencyKey
+	// Generator names the one that is to answer.
+	Generator string
+	Caller    string
+	Key       *IdempotencyKey
 }
 
 // Again makes a new job of an old one, whatever became of that: for a draft its
@@ -60,7 +62,11 @@ func (d *Dispatch) repeated(ctx context.Context, old editorial.Job, r Repeat) (e
 	req := old.Request
 	req.AgainOf = old.ID
 	if r.Prompt != "" {
-		req.Prompt = r.Prompt
+		// Who writes another prompt has said in it what should be different.
+		req.Prompt, req.Instruction = r.Prompt, ""
+	}
+	if r.Generator != "" {
+		req.Generator = r.Generator
 	}
 	if r.Width != 0 {
 		req.Width = r.Width

@@ -84,11 +84,11 @@ func TestAgainWithChanges(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
 		old := b.seeded("", 100, 1)
 		b.fail(old.Images[0].ID)
-		job, _, err := b.Again(t.Context(), dispatch.Repeat{JobID: old.ID, SameSeed: true, Prompt: "a beacon", Width: 1024, Height: 768, Count: 2})
+		job, _, err := b.Again(t.Context(), dispatch.Repeat{JobID: old.ID, SameSeed: true, Prompt: "a beacon", Width: 1024, Height: 768, Count: 2, Generator: "sdcpp"})
 		b.must(err)
 		seed := int64(100)
 		want := editorial.Request{
-			Prompt: "a beacon", Width: 1024, Height: 768, Count: 2, Page: 1, Seed: &seed, UseGeneration: true, AgainOf: old.ID,
+			Prompt: "a beacon", Width: 1024, Height: 768, Count: 2, Page: 1, Seed: &seed, UseGeneration: true, AgainOf: old.ID, Generator: "sdcpp",
 		}
 		if diff := cmp.Diff(want, job.Request); diff != "" {
 			t.Errorf("request (-want +got):\n%s", diff)

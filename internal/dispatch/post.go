@@ -141,7 +141,7 @@ func PictureFacts(img editorial.Image) map[string]any {
 	}
 	if img.Credit != nil {
 		facts["credit"] = img.Credit
-		facts["credit_text"] = img.Credit.Text()
+		facts["credit_text"], facts["credit_html"] = img.Credit.Text(), img.Credit.HTML()
 	}
 	if why := img.Fallback(); why != "" {
 		facts["fallback"] = why

@@ -81,7 +81,11 @@ func (d *Dispatch) Spooled(ctx context.Context, img editorial.Image) error {
 		if err := tx.Spooled(ctx, img); err != nil {
 			return err
 		}
-		after.event(img, "image.spooled", map[string]any{"backend": img.Backend, "bytes": img.Bytes})
+		data := map[string]any{"backend": img.Backend, "bytes": img.Bytes}
+		if why := img.Fallback(); why != "" {
+			data["fallback"] = why
+		}
+		after.event(img, "image.spooled", data)
 		img := img
 		img.State, img.Epoch = editorial.StateUploading, img.Epoch+1
 		after.bells = append(after.bells, bellOf(img, ""))

@@ -1,6 +1,10 @@
 package editorial
 
-import "time"
+import (
+	"html"
+	"strings"
+	"time"
+)
 
 // Image is a candidate's facts and its own state, claim, seed, spool and key,
 // never its bytes.
@@ -128,4 +132,28 @@ func (c *Credit) Text() string {
 	default:
 		return "Photo by " + c.Author + " on " + c.Provider
 	}
+}
+
+// HTML is Text with its links: the author's page, and the picture's own behind
+// the provider's name, as Pexels asks for. It is safe to put into a page.
+func (c *Credit) HTML() string {
+	switch {
+	case c == nil || c.Author == "" && c.Provider == "":
+		return ""
+	case c.Provider == "":
+		return "Picture by " + link(c.Author, c.AuthorURL)
+	case c.Author == "":
+		return "Picture from " + link(c.Provider, c.PageURL)
+	default:
+		return "Photo by " + link(c.Author, c.AuthorURL) + " on " + link(c.Provider, c.PageURL)
+	}
+}
+
+// link is text that leads to a page; only to one on the web.
+func link(text, url string) string {
+	text = html.EscapeString(text)
+	if !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") {
+		return text
+	}
+	return `<a href="` + html.EscapeString(url) + `">` + text + `</a>`
 }

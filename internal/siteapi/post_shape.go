@@ -90,7 +90,7 @@ func (a *API) coverOf(p editorial.Post) *coverImage {
 // publicNames are the facts about a picture that its readers need; prompts and
 // parameters are the editors'.
 var publicNames = []string{
-	"url", "width", "height", "content_type", "alt", "color", "placeholder", "renditions", "srcset", "source", "credit", "credit_text",
+	"url", "width", "height", "content_type", "alt", "color", "placeholder", "renditions", "srcset", "source", "credit", "credit_text", "credit_html",
 }
 
 // publicFacts is null for a picture that is not ours.

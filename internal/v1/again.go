@@ -22,6 +22,7 @@ type AgainRequest struct {
 	Width     int        `json:"width,omitempty" minimum:"256" maximum:"2048" doc:"Pixels"`
 	Height    int        `json:"height,omitempty" minimum:"256" maximum:"2048" doc:"Pixels"`
 	Count     int        `json:"count,omitempty" minimum:"1" maximum:"5" doc:"Candidates to choose from"`
+	Generator string     `json:"generator,omitempty" maxLength:"40" doc:"Another one to answer, of those in the capabilities" example:"sdcpp"`
 }
 
 // The words that stand for a seed.
@@ -94,7 +95,7 @@ func (a *API) again(ctx context.Context, in *againInput) (*jobOutput, error) {
 	}
 	job, replayed, err := a.Dispatch.Again(ctx, dispatch.Repeat{
 		JobID: in.ID, Candidate: in.Body.Candidate, SameSeed: in.Body.Seed.Same, Seed: in.Body.Seed.Number,
-		Prompt: in.Body.Prompt, Width: in.Body.Width, Height: in.Body.Height, Count: in.Body.Count, Caller: caller(ctx),
+		Prompt: in.Body.Prompt, Width: in.Body.Width, Height: in.Body.Height, Count: in.Body.Count, Generator: in.Body.Generator, Caller: caller(ctx),
 		Key: idempotencyKey(ctx, http.MethodPost, jobPath(in.ID)+"/again", in.IdempotencyKey),
 	})
 	if err != nil {

@@ -77,6 +77,7 @@ type Candidate struct {
 	AltText       string                `json:"alt_text,omitempty"`
 	Credit        *editorial.Credit     `json:"credit,omitempty" doc:"Whose picture it is; to be shown with it"`
 	CreditText    string                `json:"credit_text,omitempty" example:"Photo by Ada on Pexels"`
+	CreditHTML    string                `json:"credit_html,omitempty" doc:"The same with its links, to put into a page"`
 	Seed          int64                 `json:"seed"`
 	Backend       string                `json:"backend,omitempty" doc:"The generator that made it or is making it"`
 	Model         string                `json:"model,omitempty"`
@@ -218,7 +219,7 @@ func viewCandidate(img editorial.Image) Candidate {
 	v := Candidate{
 		ID: img.ID, Number: img.Number, State: img.State, URL: img.URL, SHA256: img.SHA256, ContentType: img.ContentType,
 		Width: img.Width, Height: img.Height, Bytes: img.Bytes, Renditions: img.Renditions, Srcset: dispatch.Srcset(img),
-		Placeholder: img.Placeholder, Color: img.Color, AltText: img.AltText, Credit: img.Credit, CreditText: img.Credit.Text(),
+		Placeholder: img.Placeholder, Color: img.Color, AltText: img.AltText, Credit: img.Credit, CreditText: img.Credit.Text(), CreditHTML: img.Credit.HTML(),
 		Seed: img.Seed, Backend: img.Backend, Model: img.Model, Source: img.Source, Fallback: img.Fallback(), Steps: img.Steps,
 		Cost: img.Cost, Recipe: img.Recipe, Similar: img.Lookalikes, Attempt: img.Attempt, Failure: img.Failure,
 	}

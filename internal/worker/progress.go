@@ -8,6 +8,7 @@ import (
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/imagegen"
+	"github.com/glad-labs/frontispiece/internal/picture"
 )
 
 // follow begins to show how far the image is. end comes after the row has
@@ -23,13 +24,17 @@ func (g *generation) follow(ctx context.Context) (end func()) {
 
 // reporter is what a backend tells its progress to.
 func (g *generation) reporter(backend string) func(imagegen.Progress) {
-	return func(p imagegen.Progress) { g.shown(progressOf(backend, p)) }
+	return func(p imagegen.Progress) {
+		shown := progressOf(backend, p)
+		shown.Preview = g.previewOf(p.Preview)
+		g.shown(shown)
+	}
 }
 
 // progressOf is a backend's progress as it is shown: what it does not know is
-// left out, and so is a preview too large to be sent around.
+// left out.
 func progressOf(backend string, p imagegen.Progress) editorial.Progress {
-	shown := editorial.Progress{Generator: backend, Stage: p.Stage, Preview: previewOf(p.Preview)}
+	shown := editorial.Progress{Generator: backend, Stage: p.Stage}
 	if shown.Stage == "" {
 		shown.Stage = "generating"
 	}
@@ -43,7 +48,29 @@ func progressOf(backend string, p imagegen.Progress) editorial.Progress {
 	return shown
 }
 
-func previewOf(b []byte) string {
+// The sizes of a preview: as it comes, and as it is sent around.
+const (
+	maxRawPreview = 4 << 20 // bytes
+	previewSide   = 256     // pixels
+)
+
+// previewOf is a preview as a data: URL, made smaller when it is too large to
+// be sent around. A picture that is being finished goes before one that is only
+// looked at: without a free decoder there is no preview this time.
+func (g *generation) previewOf(b []byte) string {
+	if len(b) > editorial.MaxPreview && len(b) <= maxRawPreview {
+		select {
+		case g.decoders <- struct{}{}:
+			small, err := picture.Preview(b, previewSide)
+			<-g.decoders
+			if err != nil {
+				return ""
+			}
+			b = small
+		default:
+			return ""
+		}
+	}
 	if len(b) == 0 || len(b) > editorial.MaxPreview {
 		return ""
 	}

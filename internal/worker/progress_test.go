@@ -1,7 +1,11 @@
 package worker_test
 
 import (
+	"bytes"
 	"context"
+	"image"
+	"image/png"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -39,12 +43,13 @@ func (b *board) Follow(_ context.Context, img editorial.Image) (func(editorial.P
 
 func TestWhatABackendTellsIsShown(t *testing.T) {
 	t.Parallel()
-	png, half := "\x89PNG\r\n\x1a\n", 50
+	magic, half := "\x89PNG\r\n\x1a\n", 50
 	said := []imagegen.Progress{
 		{Percent: -1, Step: -1, Steps: -1, Stage: "queued, place 2"},
-		{Percent: 49.6, Stage: "generating", Step: 10, Steps: 20, Preview: []byte(png)},
+		{Percent: 49.6, Stage: "generating", Step: 10, Steps: 20, Preview: []byte(magic)},
 		{Percent: 250, Step: 21, Steps: 20, Preview: []byte("<svg onload=alert(1)>")},
-		{Percent: -1, Step: -1, Steps: -1, Preview: []byte(png + strings.Repeat("x", editorial.MaxPreview))},
+		{Percent: -1, Step: -1, Steps: -1, Preview: []byte(magic + strings.Repeat("x", editorial.MaxPreview))},
+		{Percent: -1, Step: -1, Steps: -1, Preview: large()},
 	}
 	want := []editorial.Progress{
 		{Generator: "painter", Stage: "generating"}, // told by the worker, before the backend says a word
@@ -52,6 +57,7 @@ func TestWhatABackendTellsIsShown(t *testing.T) {
 		{Generator: "painter", Stage: "generating", Percent: &half, Step: 10, Steps: 20, Preview: "data:image/png;base64,iVBORw0KGgo="},
 		{Generator: "painter", Stage: "generating", Step: 20, Steps: 20},
 		{Generator: "painter", Stage: "generating"},
+		{Generator: "painter", Stage: "generating", Preview: "a small one"},
 	}
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, newBelfry())
@@ -65,6 +71,9 @@ func TestWhatABackendTellsIsShown(t *testing.T) {
 		p := s.open(t.Context(), &life{kill: func() {}}, func(c *worker.Config) { c.Progress = b })
 		img := s.submit("", 1).Images[0]
 		s.must(p.generate(img.ID))
+		if last := &b.shown[len(b.shown)-1]; len(last.Preview) < 2*editorial.MaxPreview && strings.HasPrefix(last.Preview, "data:image/jpeg;base64,") {
+			last.Preview = "a small one"
+		}
 		if diff := cmp.Diff(want, b.shown); diff != "" {
 			t.Errorf("shown (-want +got):\n%s", diff)
 		}
@@ -72,4 +81,16 @@ func TestWhatABackendTellsIsShown(t *testing.T) {
 			t.Errorf("it was taken down while the image was %s, want it to have left generating", b.ended)
 		}
 	})
+}
+
+// large is a preview at the picture's own size, as some servers send it.
+func large() []byte {
+	img := image.NewNRGBA(image.Rect(0, 0, 512, 512))
+	noise := rand.New(rand.NewPCG(1, 2))
+	for i := range img.Pix {
+		img.Pix[i] = byte(noise.Uint32())
+	}
+	var b bytes.Buffer
+	_ = png.Encode(&b, img) // a buffer takes everything
+	return b.Bytes()
 }

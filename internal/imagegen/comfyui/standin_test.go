@@ -227,7 +227,7 @@ func TestConformance(t *testing.T) {
 			imagegentest.Run(t, imagegentest.Harness{
 				New:   func(t testing.TB, rawURL string) imagegen.Generator { return newGenerator(t, rawURL) },
 				Start: func(_ testing.TB, picture []byte) *imagegentest.StandIn { return newServer(old, picture).standIn() },
-				Jobs:  true,
+				Jobs:  true, Column: map[bool]string{false: "comfyui", true: "comfyui without jobs"}[old],
 			})
 		})
 	}

@@ -1,11 +1,16 @@
 package imagegentest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +32,78 @@ func testHung(t *testing.T, h Harness) {
 	_, err := b.gen.Generate(ctx, Request())
 	if e := failed(t, err); e.Class != editorial.Transient || e.Unreachable {
 		t.Errorf("error = %#v, want a transient one that counts", e)
+	}
+}
+
+// slowly passes the server's answer on in pieces, with a pause between them.
+func slowly(b *bench) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		whole := httptest.NewRecorder()
+		b.Handler.ServeHTTP(whole, r)
+		maps.Copy(w.Header(), whole.Header())
+		w.WriteHeader(whole.Code)
+		for piece := range slices.Chunk(whole.Body.Bytes(), 1+whole.Body.Len()/4) {
+			_, _ = w.Write(piece)
+			_ = http.NewResponseController(w).Flush()
+			<-time.After(5 * time.Millisecond)
+		}
+	}
+}
+
+func testSlow(t *testing.T, h Harness) {
+	b := start(t, h, PNG())
+	b.fail(slowly(b))
+	got, err := b.gen.Generate(within(t), Request())
+	if err != nil || !bytes.Equal(got.Bytes, PNG()) {
+		t.Errorf("Generate = %d bytes, %v; want the picture", len(got.Bytes), err)
+	}
+}
+
+// endless is held by one test at a time: each reads as much as a picture may
+// have.
+var endless sync.Mutex
+
+// The bytes stop when the client has had enough of them.
+func testEndless(t *testing.T, h Harness) {
+	endless.Lock()
+	defer endless.Unlock()
+	b := start(t, h, PNG())
+	sent := make(chan int64, 100)
+	b.fail(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, `{"images":["`)
+		block, total := bytes.Repeat([]byte("A"), 1<<20), int64(0)
+		for r.Context().Err() == nil && total < 1<<30 {
+			n, err := w.Write(block)
+			total += int64(n)
+			if err != nil {
+				break
+			}
+		}
+		sent <- total
+	})
+	_, err := b.gen.Generate(within(t), Request())
+	_ = failed(t, err)
+	if total := <-sent; total > 200<<20 {
+		t.Errorf("%d MB were read of an answer that never ends", total>>20)
+	}
+}
+
+// An address that leads elsewhere may lead to a private one, or take a key
+// there.
+func testRedirect(t *testing.T, h Harness) {
+	b := start(t, h, PNG())
+	var elsewhere atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	t.Cleanup(other.Close)
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		b.fail(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, status) })
+		_, err := b.gen.Generate(within(t), Request())
+		if e := failed(t, err); e.Class != editorial.Terminal {
+			t.Errorf("status %d: error = %#v, want a terminal one", status, e)
+		}
+	}
+	if n := elsewhere.Load(); n > 0 {
+		t.Errorf("%d redirects were followed", n)
 	}
 }
 

@@ -12,10 +12,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/imagegen"
 )
 
-var jobTests = []struct {
-	name string
-	run  func(*testing.T, Harness)
-}{
+var jobTests = []suiteTest{
 	{"the id is told before the wait", testStartedFirst},
 	{"an id that cannot be stored ends the call", testStartedFails},
 	{"an interrupted job is resumed, not paid again", testResume},

@@ -70,34 +70,56 @@ type Harness struct {
 	Want func(imagegen.Request) Asked
 	// Jobs says that the backend has ids and can resume.
 	Jobs bool
+	// Column is what docs/generators.md calls the backend; its table is made of
+	// the tests that passed.
+	Column string
+}
+
+type suiteTest struct {
+	name string
+	run  func(*testing.T, Harness)
+}
+
+// Tests lists the names of all tests, those of backends with jobs last.
+func Tests() (names []string) {
+	for _, test := range append(suiteTests[:len(suiteTests):len(suiteTests)], jobTests...) {
+		names = append(names, test.name)
+	}
+	return names
+}
+
+var suiteTests = []suiteTest{
+	{"makes the picture that was asked for", testPicture},
+	{"pictures made at once do not mix", testConcurrent},
+	{"a call that is over asks for nothing", testAlreadyCanceled},
+	{"hangs up when the caller does", testCanceled},
+	{"a slow answer is an answer", testSlow},
+	{"a server that never answers is a time-out", testHung},
+	{"an answer that never ends is cut off", testEndless},
+	{"nobody listening counts no attempt", testRefused},
+	{"statuses are sorted", testStatuses},
+	{"a server's wish to wait is heard", testRetryAfter},
+	{"a redirect is not followed", testRedirect},
+	{"cut connections may pass", testCut},
+	{"answers that are none", testNonsense},
+	{"answers without a picture", testNoPicture},
+	{"health", testHealth},
+	{"no secret in any error", testSecret},
 }
 
 // Run runs the suite, every test against a server of its own.
 func Run(t *testing.T, h Harness) {
-	tests := []struct {
-		name string
-		run  func(*testing.T, Harness)
-	}{
-		{"makes the picture that was asked for", testPicture},
-		{"pictures made at once do not mix", testConcurrent},
-		{"a call that is over asks for nothing", testAlreadyCanceled},
-		{"hangs up when the caller does", testCanceled},
-		{"a server that never answers is a time-out", testHung},
-		{"nobody listening counts no attempt", testRefused},
-		{"statuses are sorted", testStatuses},
-		{"a server's wish to wait is heard", testRetryAfter},
-		{"cut connections may pass", testCut},
-		{"answers that are none", testNonsense},
-		{"answers without a picture", testNoPicture},
-		{"health", testHealth},
-		{"no secret in any error", testSecret},
-	}
+	t.Helper()
+	tests := suiteTests
 	if h.Jobs {
-		tests = append(tests, jobTests...)
+		tests = append(tests[:len(tests):len(tests)], jobTests...)
 	}
+	passed := newRecord(tests)
+	t.Cleanup(func() { passed.check(t, h.Column) }) // after the last of them
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
+			t.Cleanup(func() { passed.note(test.name, !t.Failed()) })
 			test.run(t, h)
 		})
 	}

@@ -45,9 +45,12 @@ func NewWithControl(control func(network, address string, c syscall.RawConn) err
 		},
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			if len(via) >= 5 {
-				return errors.New("more than 5 redirects")
+				return errCircle
 			}
-			return checkURL(req.URL)
+			if err := checkURL(req.URL); err != nil {
+				return &badURLError{err}
+			}
+			return nil
 		},
 	}}
 }
@@ -94,6 +97,12 @@ func (i *Importer) Generate(ctx context.Context, req imagegen.Request) (imagegen
 	}, nil
 }
 
+// errCircle is a picture that is always somewhere else.
+var errCircle = errors.New("more than 5 redirects")
+
+// badURLError is a redirect to what is no address on the web.
+type badURLError struct{ error }
+
 func checkURL(u *url.URL) error {
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("the scheme is %q, not http or https", u.Scheme)
@@ -106,9 +115,14 @@ func checkURL(u *url.URL) error {
 
 func fetchError(ctx context.Context, host string, err error) error {
 	var netErr net.Error
+	var bad *badURLError
 	switch {
 	case ctx.Err() != nil:
 		return imagegen.AsError(ctx.Err())
+	case errors.Is(err, errCircle):
+		return imagegen.Terminalf("redirected", "%s leads from one address to the next, more than 5 times", host)
+	case errors.As(err, &bad):
+		return imagegen.Terminalf("bad_url", "%s leads to an address that cannot be fetched: %v", host, bad)
 	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedNetwork), errors.Is(err, ssrf.ErrProhibitedPort):
 		return imagegen.Terminalf("private_address", "%s is not a public address and is not fetched", host)
 	case errors.As(err, &netErr) && netErr.Timeout():

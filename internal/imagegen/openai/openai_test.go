@@ -115,11 +115,12 @@ func TestConformance(t *testing.T) {
 		name, settings string
 		link           func(*http.Request) string
 		width, height  int
+		column         string
 	}{
-		{"gpt-image", "/v1?model=gpt-image-1&quality=low", nil, 1536, 1024},
-		{"dall-e", "/v1/?model=dall-e-3", nil, 1792, 1024},
-		{"stable-diffusion.cpp, no path", "", nil, 768, 512},
-		{"LocalAI, a link to itself", "/v1?model=flux.1-dev", own, 768, 512},
+		{"gpt-image", "/v1?model=gpt-image-1&quality=low", nil, 1536, 1024, "openai gpt-image"},
+		{"dall-e", "/v1/?model=dall-e-3", nil, 1792, 1024, "openai dall-e"},
+		{"stable-diffusion.cpp, no path", "", nil, 768, 512, "openai sd.cpp"},
+		{"LocalAI, a link to itself", "/v1?model=flux.1-dev", own, 768, 512, "openai LocalAI"},
 	} {
 		t.Run(dialect.name, func(t *testing.T) {
 			t.Parallel()
@@ -134,6 +135,7 @@ func TestConformance(t *testing.T) {
 				Want: func(req imagegen.Request) imagegentest.Asked {
 					return imagegentest.Asked{Prompt: req.Prompt, Width: dialect.width, Height: dialect.height}
 				},
+				Column: dialect.column,
 			})
 		})
 	}

@@ -94,6 +94,7 @@ func TestConformance(t *testing.T) {
 			s := &standIn{picture: picture}
 			return &imagegentest.StandIn{Handler: s, Asked: s.asked}
 		},
-		Want: func(req imagegen.Request) imagegentest.Asked { return imagegentest.Asked{Prompt: req.Prompt} },
+		Want:   func(req imagegen.Request) imagegentest.Asked { return imagegentest.Asked{Prompt: req.Prompt} },
+		Column: "pexels",
 	})
 }

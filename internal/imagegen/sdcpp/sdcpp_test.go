@@ -30,7 +30,7 @@ func TestConformance(t *testing.T) {
 	imagegentest.Run(t, imagegentest.Harness{
 		New:   func(t testing.TB, rawURL string) imagegen.Generator { return quick(t, rawURL) },
 		Start: start,
-		Jobs:  true,
+		Jobs:  true, Column: "sdcpp",
 	})
 }
 

@@ -160,7 +160,8 @@ func TestConformance(t *testing.T) {
 			g.stop = 50 * time.Millisecond
 			return g
 		},
-		Start: func(_ testing.TB, picture []byte) *imagegentest.StandIn { return newServer(picture).standIn() },
+		Start:  func(_ testing.TB, picture []byte) *imagegentest.StandIn { return newServer(picture).standIn() },
+		Column: "sdwebui",
 	})
 }
 

@@ -128,8 +128,9 @@ func serve(t *testing.T, h http.Handler) *sdxlserver.Generator {
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	imagegentest.Run(t, imagegentest.Harness{
-		New:   func(t testing.TB, rawURL string) imagegen.Generator { return open(t, rawURL) },
-		Start: func(_ testing.TB, picture []byte) *imagegentest.StandIn { return newServer(picture).standIn() },
+		New:    func(t testing.TB, rawURL string) imagegen.Generator { return open(t, rawURL) },
+		Start:  func(_ testing.TB, picture []byte) *imagegentest.StandIn { return newServer(picture).standIn() },
+		Column: "sdxl",
 	})
 }
 
