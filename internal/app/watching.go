@@ -86,7 +86,7 @@ func (a *App) serveWatchers(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", a.scrapes(a.metricsReaders()))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
-	mux.HandleFunc("GET /readyz", a.ready)
+	mux.HandleFunc("GET /readyz", a.inspector.ready)
 	return edge.Serve(ctx, listener, mux, time.Second, a.log)
 }
 
