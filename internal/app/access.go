@@ -84,11 +84,11 @@ func (a *App) authenticator() auth.Authenticator {
 
 // loginHandler is the form; on a machine that trusts itself there is nothing to
 // log in to.
-func (a *App) loginHandler() http.Handler {
+func (a *App) loginHandler(page auth.LoginPage) http.Handler {
 	if !a.knowsCallers {
 		return http.RedirectHandler("/desk", http.StatusSeeOther)
 	}
-	return a.sessions.Handler(nil)
+	return a.sessions.Handler(page)
 }
 
 // OpenReadyRows is [OpenRows] for a database that must be there and migrated.

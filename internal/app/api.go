@@ -65,7 +65,9 @@ func (a *App) handler(drain context.Context) (http.Handler, error) {
 	for _, path := range []string{"/v1/", "/openapi.json", "/docs", "/docs/"} {
 		mux.Handle(path, jobs)
 	}
-	login := a.loginHandler()
+	pages := a.newDesk(drain, callers)
+	a.mountDesk(mux, pages)
+	login := a.loginHandler(pages.Login)
 	mux.Handle(auth.LoginPath, login)
 	mux.Handle(auth.LogoutPath, login)
 	mux.Handle("GET "+cdn.LocalPrefix, a.images)

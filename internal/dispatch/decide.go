@@ -24,7 +24,10 @@ type Decision struct {
 	// NewRound asks, with a rejection, for other pictures; Feedback goes into
 	// their prompt.
 	NewRound bool
-	Caller   string
+	// SeenRound is the round that was on the editor's screen: when another has
+	// started since, the decision is a conflict. Nil: not checked.
+	SeenRound *int
+	Caller    string
 }
 
 // Outcome is the real state of a draft after a decision, whatever was asked:
@@ -52,6 +55,9 @@ func (d *Dispatch) Decide(ctx context.Context, dec Decision) (Outcome, error) {
 		draft, err := tx.LockContent(ctx, dec.DraftID)
 		if err != nil {
 			return err
+		}
+		if dec.SeenRound != nil && *dec.SeenRound != state.Round {
+			return editorial.Conflictf("round_changed", "other pictures have been asked for meanwhile: this is round %d, not %d; look at them and decide again", state.Round, *dec.SeenRound)
 		}
 		c := &decision{Decision: dec, d: d, tx: tx, after: after, draft: draft, state: state}
 		if dec.Approved {

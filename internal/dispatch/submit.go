@@ -146,7 +146,7 @@ func newJob(id string, s Submission) editorial.Job {
 }
 
 func (a *aftermath) submitted(job editorial.Job) {
-	data := map[string]any{"count": len(job.Images)}
+	data := map[string]any{"count": len(job.Images), "by": job.CreatedBy}
 	if job.DraftID != "" {
 		data["draft"], data["round"], data["linked_by"] = job.DraftID, job.Round, string(job.LinkedBy)
 	}

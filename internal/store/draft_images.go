@@ -136,3 +136,31 @@ func (r *Reader) Approvals(ctx context.Context, draftID string) ([]editorial.App
 	}
 	return list, nil
 }
+
+// DraftImagesOf is [Reader.DraftImages] for many drafts in one statement, by
+// draft; one that nobody ever asked a picture for is absent.
+func (r *Reader) DraftImagesOf(ctx context.Context, draftIDs []string) (map[string]editorial.DraftImages, error) {
+	return r.draftImagesBy(ctx, "draft_id", draftIDs, func(d editorial.DraftImages) string { return d.DraftID })
+}
+
+// DraftImagesOfPosts finds the drafts that posts came from, by post; a post
+// that the site published itself is absent.
+func (r *Reader) DraftImagesOfPosts(ctx context.Context, postIDs []string) (map[string]editorial.DraftImages, error) {
+	return r.draftImagesBy(ctx, "post_id", postIDs, func(d editorial.DraftImages) string { return d.PostID })
+}
+
+func (r *Reader) draftImagesBy(ctx context.Context, column string, ids []string, key func(editorial.DraftImages) string) (map[string]editorial.DraftImages, error) {
+	found := make(map[string]editorial.DraftImages, len(ids))
+	if len(ids) == 0 {
+		return found, nil
+	}
+	var rows []draftImagesRow
+	if err := r.allIn(ctx, &rows, `SELECT `+draftImagesColumns+` FROM draft_images WHERE `+column+` IN (?)`, ids); err != nil {
+		return nil, fmt.Errorf("read pictures of %d drafts: %w", len(ids), err)
+	}
+	for i := range rows {
+		d := rows[i].draftImages()
+		found[key(d)] = d
+	}
+	return found, nil
+}

@@ -214,3 +214,19 @@ func (r *Reader) DraftsTitled(ctx context.Context, title string) ([]editorial.Dr
 	}
 	return found, nil
 }
+
+// DraftCounts is how many drafts there are in each status, as stored.
+func (r *Reader) DraftCounts(ctx context.Context) (map[editorial.DraftStatus]int, error) {
+	var rows []struct {
+		Status string `db:"status"`
+		N      int    `db:"n"`
+	}
+	if err := r.all(ctx, &rows, `SELECT status, COUNT(*) AS n FROM content_tasks GROUP BY status`); err != nil {
+		return nil, fmt.Errorf("count drafts: %w", err)
+	}
+	counts := make(map[editorial.DraftStatus]int, len(rows))
+	for _, row := range rows {
+		counts[editorial.DraftStatus(row.Status)] = row.N
+	}
+	return counts, nil
+}

@@ -44,9 +44,25 @@ func (r *Reader) Events(ctx context.Context, jobID string, after int64, limit in
 	if err != nil {
 		return nil, fmt.Errorf("list events of job %s: %w", jobID, err)
 	}
+	return eventsOf(rows), nil
+}
+
+// DraftEvents returns the newest lines of the histories of all of a draft's
+// rounds, newest first.
+func (r *Reader) DraftEvents(ctx context.Context, draftID string, limit int) ([]editorial.JobEvent, error) {
+	var rows []eventRow
+	err := r.all(ctx, &rows, `SELECT e.id, e.job_id, e.image_id, e.type, e.data, e.at FROM job_events e
+		JOIN image_jobs j ON j.id = e.job_id WHERE j.draft_id = ? ORDER BY e.id DESC LIMIT ?`, draftID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list events of draft %s: %w", draftID, err)
+	}
+	return eventsOf(rows), nil
+}
+
+func eventsOf(rows []eventRow) []editorial.JobEvent {
 	list := make([]editorial.JobEvent, len(rows))
 	for i, e := range rows {
 		list[i] = editorial.JobEvent{ID: e.ID, JobID: e.JobID, ImageID: string(e.ImageID), Type: e.Type, Data: e.Data.V, At: e.At.Time}
 	}
-	return list, nil
+	return list
 }

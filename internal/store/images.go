@@ -241,3 +241,32 @@ func (t *Tx) ClearSteps(ctx context.Context, imageID string, state editorial.Ima
 	}
 	return nil
 }
+
+// Images returns the images of the given ids, by id; what there is none of is
+// absent.
+func (r *Reader) Images(ctx context.Context, ids []string) (map[string]editorial.Image, error) {
+	found := make(map[string]editorial.Image, len(ids))
+	if len(ids) == 0 {
+		return found, nil
+	}
+	var rows []imageRow
+	if err := r.allIn(ctx, &rows, `SELECT `+imageColumns+` FROM images WHERE id IN (?)`, ids); err != nil {
+		return nil, fmt.Errorf("read %d images: %w", len(ids), err)
+	}
+	for i := range rows {
+		found[rows[i].ID] = rows[i].image()
+	}
+	return found, nil
+}
+
+// QueueHead is the front of the queue: the ids of the first [MaxQueuePosition]
+// queued images in order. Who shows many images reads it once instead of asking
+// [Reader.QueuePosition] for each.
+func (r *Reader) QueueHead(ctx context.Context) ([]string, error) {
+	var ids []string
+	err := r.all(ctx, &ids, `SELECT id FROM images WHERE state = 'queued' ORDER BY priority, created_at, id LIMIT ?`, MaxQueuePosition)
+	if err != nil {
+		return nil, fmt.Errorf("read the head of the queue: %w", err)
+	}
+	return ids, nil
+}

@@ -212,6 +212,10 @@ func (t *Tx) FinishJob(ctx context.Context, id string, state editorial.JobState,
 type JobFilter struct {
 	State   editorial.JobState
 	DraftID string
+	Stage   editorial.Stage // of which a picture is in, or failed at
+	Backend string          // that made or is making one of its pictures
+	// CreatedAfter and CreatedBefore bound the age; zero is no bound.
+	CreatedAfter, CreatedBefore time.Time
 	// Before and BeforeID are the last row of the page before: newest first.
 	Before   time.Time
 	BeforeID string
@@ -237,6 +241,18 @@ func (r *Reader) Jobs(ctx context.Context, f JobFilter) ([]editorial.Job, error)
 	if f.DraftID != "" {
 		add("draft_id = ?", f.DraftID)
 	}
+	if condition := stageCondition[f.Stage]; condition != "" {
+		add(`EXISTS (SELECT 1 FROM images i WHERE i.job_id = image_jobs.id AND ` + condition + `)`)
+	}
+	if f.Backend != "" {
+		add(`EXISTS (SELECT 1 FROM images i WHERE i.job_id = image_jobs.id AND i.backend = ?)`, f.Backend)
+	}
+	if !f.CreatedAfter.IsZero() {
+		add("created_at > ?", stamp{f.CreatedAfter})
+	}
+	if !f.CreatedBefore.IsZero() {
+		add("created_at < ?", stamp{f.CreatedBefore})
+	}
 	if !f.Before.IsZero() {
 		// As a row, so that the index is entered at the cursor; two conditions
 		// joined by OR would be read from its beginning.
@@ -257,6 +273,13 @@ var liveJobCondition = map[editorial.JobState]string{
 		AND id NOT IN (SELECT job_id FROM images WHERE state = 'generating')`,
 	editorial.JobQueued: `final_state IS NULL AND id IN (SELECT job_id FROM images WHERE state = 'queued')
 		AND id NOT IN (SELECT job_id FROM images WHERE state IN ('generating', 'uploading'))`,
+}
+
+// stageCondition tells an image's stage by what it has: bytes that are paid for
+// are what a retry goes on from.
+var stageCondition = map[editorial.Stage]string{
+	editorial.StageGenerate: `(i.state IN ('queued', 'generating') OR i.state = 'failed' AND i.raw_sha256 = '')`,
+	editorial.StageUpload:   `(i.state = 'uploading' OR i.state = 'failed' AND i.raw_sha256 <> '')`,
 }
 
 func (r *Reader) withImages(ctx context.Context, rows []jobRow) ([]editorial.Job, error) {

@@ -1,0 +1,103 @@
+package desk_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// screen is a window in which every page is looked at.
+type screen struct {
+	name          string
+	width, height int64
+	dark          bool
+}
+
+var screens = []screen{
+	{"light", 1440, 900, false},
+	{"dark", 1440, 900, true},
+	{"phone", 360, 780, false},
+}
+
+// TestScreenshots writes what every page looks like into the folder that
+// SCREENSHOTS names; make screenshots does that for docs/screenshots.
+func TestScreenshots(t *testing.T) {
+	dir := os.Getenv("SCREENSHOTS")
+	if dir == "" {
+		t.Skip("writes pictures, checks nothing: run make screenshots")
+	}
+	p := startProgram(t)
+	ctx := browser(t, 1440, 900)
+	shoot := func(name, path string, steps ...step) {
+		for _, s := range screens {
+			capture(t, ctx, s, filepath.Join(dir, name+"-"+s.name+".webp"), p.base+path, steps...)
+		}
+	}
+	shoot("empty", "/desk")
+	p.call(t, "POST", "/desk/samples", "")
+	do(t, ctx, chromedp.Navigate(p.base+"/desk"), until(stored(6)))
+	harbour := p.draft(t, "A Quiet Harbour, Seen From the Ferry", nil)
+	p.call(t, "POST", "/desk/drafts/"+harbour+"/pictures", "prompt=A+quiet+harbour&count=2")
+	do(t, ctx, chromedp.Navigate(p.base+"/desk"), until(stored(8)))
+	first := p.draft(t, "What the Glaciers Took With Them", nil)
+	p.call(t, "POST", "/desk/drafts/"+first+"/pictures", "prompt=A+glacier+in+blue+light&count=1&size=1024x1024")
+	do(t, ctx, chromedp.Navigate(p.base+"/desk"), until(stored(9)))
+	do(t, ctx, chromedp.Navigate(p.base+"/desk/drafts/"+first), until(stored(1)), click("[data-key=a]"), visible("#said"))
+	odd := p.draft(t, "An Impossible Staircase", nil)
+	p.call(t, "POST", "/desk/drafts/"+odd+"/pictures", "prompt=an+impossible+staircase&count=2")
+	do(t, ctx, chromedp.Navigate(p.base+"/desk/drafts/"+odd), until(`document.querySelectorAll('.notice.error').length === 2`))
+	p.studio.close()
+	p.call(t, "POST", "/desk/drafts/"+harbour+"/pictures", "prompt=A+quiet+harbour+with+people&count=3")
+	do(t, ctx, chromedp.Navigate(p.base+"/desk/drafts/"+harbour), until(`document.querySelector('progress')?.value > 20`))
+
+	tram := eval[string](t, ctx, `fetch('/desk').then(r => r.text()).then(s => [...new DOMParser().parseFromString(s, 'text/html').querySelectorAll('[data-open]')].find(a => a.text.includes('Tram')).getAttribute('href'))`)
+	shoot("drafts", "/desk")
+	shoot("draft", tram)
+	shoot("progress", "/desk/drafts/"+harbour)
+	shoot("failed", "/desk/drafts/"+odd)
+	shoot("published", "/desk/drafts/"+first)
+	shoot("posts", "/desk/posts")
+	shoot("jobs", "/desk/jobs")
+	shoot("keys", "/desk", js(`document.getElementById('help').showModal()`))
+	capture(t, ctx, screen{"4k", 3840, 2160, false}, filepath.Join(dir, "drafts-4k.webp"), p.base+"/desk")
+}
+
+// stored is true when so many pictures are there to pick.
+func stored(n int) string {
+	return `document.querySelectorAll('.pick:not(:disabled)').length >= ` + string(rune('0'+n))
+}
+
+func capture(t *testing.T, ctx context.Context, s screen, file, url string, steps ...step) {
+	t.Helper()
+	scheme := "light"
+	if s.dark {
+		scheme = "dark"
+	}
+	window(t, ctx, s.width, s.height)
+	do(t, ctx,
+		command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+		}),
+		chromedp.Navigate(url),
+		until(`[...document.images].every(i => i.complete || i.loading === 'lazy' && (!i.checkVisibility() || i.getBoundingClientRect().top > innerHeight))`),
+	)
+	do(t, ctx, steps...)
+	if os.Getenv("SCREENSHOTS_FULL") != "" {
+		window(t, ctx, s.width, eval[int64](t, ctx, `document.documentElement.scrollHeight`))
+	}
+	// The live look of a page that was just opened may still be under way.
+	do(t, ctx, until(`performance.getEntriesByType('resource').some(r => r.initiatorType === 'fetch')`))
+	quality := int64(80)
+	out, err := chromedp.Call(ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatWebp, Quality: &quality})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, out.Data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
