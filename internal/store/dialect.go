@@ -27,7 +27,9 @@ type dialect struct {
 	bind         int
 	marks        *strings.Replacer
 	singleWriter bool
-	isRetryable  func(error) bool
+	// insertsInWith: a WITH may hold INSERTs.
+	insertsInWith bool
+	isRetryable   func(error) bool
 
 	statements sync.Map // as written -> as sent
 }
@@ -46,7 +48,8 @@ func newPostgres() *dialect {
 			"{lock}", "FOR NO KEY UPDATE",
 			"{uuids ?}", "CAST(? AS uuid[])",
 		),
-		isRetryable: isRetryablePostgres,
+		insertsInWith: true,
+		isRetryable:   isRetryablePostgres,
 	}
 }
 

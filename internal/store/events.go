@@ -3,10 +3,21 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
 )
+
+func insertEvents(n int) string {
+	return `INSERT INTO job_events (job_id, image_id, type, data, at) VALUES ` + rows(n, `(?, ?, ?, ?, {now})`)
+}
+
+func insertEventsArgs(events []editorial.JobEvent) []any {
+	var args []any
+	for _, e := range events {
+		args = append(args, e.JobID, text(e.ImageID), e.Type, doc(e.Data))
+	}
+	return args
+}
 
 // AddEvents appends lines to jobs' histories, in the transaction of what they
 // tell. Their times are the database's.
@@ -14,13 +25,7 @@ func (t *Tx) AddEvents(ctx context.Context, events ...editorial.JobEvent) error 
 	if len(events) == 0 {
 		return nil
 	}
-	values := make([]string, len(events))
-	var args []any
-	for i, e := range events {
-		values[i] = `(?, ?, ?, ?, {now})`
-		args = append(args, e.JobID, text(e.ImageID), e.Type, doc(e.Data))
-	}
-	_, err := t.exec(ctx, `INSERT INTO job_events (job_id, image_id, type, data, at) VALUES `+strings.Join(values, ", "), args...)
+	_, err := t.exec(ctx, insertEvents(len(events)), insertEventsArgs(events)...)
 	if err != nil {
 		return fmt.Errorf("add events: %w", err)
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,16 +56,20 @@ func (r *jobRow) job(images []editorial.Image) editorial.Job {
 	return j
 }
 
+const insertJob = `INSERT INTO image_jobs
+	(id, kind, draft_id, round, request, linked_by, created_by, traceparent, created_at, updated_at)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, {now}, {now})`
+
+func insertJobArgs(j *editorial.Job) []any {
+	return []any{j.ID, string(j.Kind), text(j.DraftID), j.Round, doc(j.Request), string(j.LinkedBy), j.CreatedBy, j.Trace}
+}
+
 // InsertJob inserts a job and its images, each with its id, number and seed set.
 // Their times are the database's and are filled in, so that nobody has to read
 // back what was just written.
 func (t *Tx) InsertJob(ctx context.Context, j *editorial.Job) error {
 	var now stamp
-	err := t.one(ctx, &now, `INSERT INTO image_jobs
-		(id, kind, draft_id, round, request, linked_by, created_by, traceparent, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, {now}, {now}) RETURNING created_at`,
-		j.ID, string(j.Kind), text(j.DraftID), j.Round, doc(j.Request), string(j.LinkedBy), j.CreatedBy, j.Trace)
-	if err != nil {
+	if err := t.one(ctx, &now, insertJob+` RETURNING created_at`, insertJobArgs(j)...); err != nil {
 		return fmt.Errorf("insert job %s: %w", j.ID, err)
 	}
 	j.CreatedAt, j.UpdatedAt = now.Time, now.Time
@@ -77,35 +82,74 @@ func (t *Tx) InsertJob(ctx context.Context, j *editorial.Job) error {
 	return nil
 }
 
-// InsertImages adds queued images to a job and fills in their times.
-func (t *Tx) InsertImages(ctx context.Context, j editorial.Job, images []editorial.Image) error {
-	row, timeout := `(?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, {now}, {now}, {now}, NULL)`, j.Request.Timeout
+// insertImages is the statement for a job's images and its arguments.
+func insertImages(j *editorial.Job, images []editorial.Image) (query string, args []any) {
+	row := `(?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, {now}, {now}, {now}, NULL)`
+	timeout := float64(j.Request.Timeout)
 	if timeout > 0 {
 		row = strings.Replace(row, `NULL`, `{now+?}`, 1)
 	}
-	values := make([]string, len(images))
-	var args []any
 	priority := 0
 	if j.Kind == editorial.KindBackfill {
 		priority = 1
 	}
-	for i, img := range images {
-		values[i] = row
+	for _, img := range images {
 		args = append(args, img.ID, j.ID, text(j.DraftID), j.Round, img.Number, priority, img.Epoch, img.Seed, img.AltText)
 		if timeout > 0 {
-			args = append(args, float64(timeout))
+			args = append(args, timeout)
 		}
 	}
-	var now []stamp // the same for each
-	err := t.all(ctx, &now, `INSERT INTO images
+	return `INSERT INTO images
 		(id, job_id, draft_id, round, number, state, priority, epoch, seed, alt_text, next_attempt_at, created_at, updated_at, deadline_at)
-		VALUES `+strings.Join(values, ", ")+` RETURNING created_at`, args...)
+		VALUES ` + rows(len(images), row), args
+}
+
+// rows is the VALUES of so many rows.
+func rows(n int, row string) string {
+	return strings.Repeat(row+", ", n-1) + row
+}
+
+// InsertImages adds queued images to a job and fills in their times.
+func (t *Tx) InsertImages(ctx context.Context, j editorial.Job, images []editorial.Image) error {
+	query, args := insertImages(&j, images)
+	var now []stamp // the same for each
+	err := t.all(ctx, &now, query+` RETURNING created_at`, args...)
 	if err != nil {
 		return fmt.Errorf("insert images of job %s: %w", j.ID, err)
 	}
+	queuedAt(images, now[0].Time)
+	return nil
+}
+
+func queuedAt(images []editorial.Image, now time.Time) {
 	for i := range images {
-		images[i].CreatedAt, images[i].UpdatedAt, images[i].NextAttemptAt = now[i].Time, now[i].Time, now[i].Time
+		images[i].CreatedAt, images[i].UpdatedAt, images[i].NextAttemptAt = now, now, now
 	}
+}
+
+// Accept inserts a job that concerns no draft, with its images and the first
+// line of its history, and commits. It is what every client waits for, and so
+// one statement where the database can: PostgreSQL checks the references of
+// the three inserts when all of them are done.
+func (s *Store) Accept(ctx context.Context, j *editorial.Job, queued editorial.JobEvent) error {
+	if !s.d.insertsInWith {
+		return s.InTx(ctx, func(tx *Tx) error {
+			if err := tx.InsertJob(ctx, j); err != nil {
+				return err
+			}
+			return tx.AddEvents(ctx, queued)
+		})
+	}
+	pictures, pictureArgs := insertImages(j, j.Images)
+	query := `WITH job AS (` + insertJob + ` RETURNING created_at), pictures AS (` + pictures +
+		`), history AS (` + insertEvents(1) + `) SELECT created_at FROM job`
+	args := slices.Concat(insertJobArgs(j), pictureArgs, insertEventsArgs([]editorial.JobEvent{queued}))
+	var now stamp
+	if err := s.one(ctx, &now, query, args...); err != nil {
+		return fmt.Errorf("accept job %s: %w", j.ID, err)
+	}
+	j.CreatedAt, j.UpdatedAt = now.Time, now.Time
+	queuedAt(j.Images, now.Time)
 	return nil
 }
 

@@ -3,10 +3,12 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/store"
@@ -196,6 +198,41 @@ func TestOfTwoRequestsWithOneKeyOneWins(t *testing.T) {
 		})
 		if won != 1 {
 			t.Errorf("%d requests won", won)
+		}
+	})
+}
+
+func TestAcceptWritesAllOrNothing(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		job := editorial.Job{
+			ID: uuid.NewString(), Kind: editorial.KindGenerate, State: editorial.JobQueued, CreatedBy: "jane",
+			Request: editorial.Request{Prompt: "a lighthouse", Width: 1200, Height: 630, Count: 2},
+		}
+		for n := range 2 {
+			job.Images = append(job.Images, editorial.Image{
+				ID: uuid.NewString(), JobID: job.ID, Number: n + 1, State: editorial.StateQueued, Seed: int64(40 + n), AltText: "a tower",
+			})
+		}
+		queued := editorial.JobEvent{JobID: job.ID, Type: "job.queued", Data: map[string]any{"count": 2.0}}
+		b.must(b.Accept(t.Context(), &job, queued))
+		if diff := cmp.Diff(b.readJob(job.ID), job); diff != "" {
+			t.Errorf("what Accept filled in is not what is read (-read +filled in):\n%s", diff)
+		}
+		events, err := b.Events(t.Context(), job.ID, 0, 10)
+		b.must(err)
+		if len(events) != 1 || events[0].Type != "job.queued" || !cmp.Equal(events[0].Data, queued.Data) || !events[0].At.Equal(job.CreatedAt) {
+			t.Errorf("the history is %+v", events)
+		}
+
+		twin := job
+		twin.ID = uuid.NewString()
+		twin.Images = slices.Clone(job.Images) // the ids of the first's: taken
+		queued.JobID = twin.ID
+		if err := b.Accept(t.Context(), &twin, queued); err == nil {
+			t.Error("a job with another's images was accepted")
+		}
+		if _, err := b.Job(t.Context(), twin.ID); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("of a job that was not accepted there is: %v", err)
 		}
 	})
 }
