@@ -45,8 +45,39 @@ func (d *Dispatch) Submit(ctx context.Context, s Submission) (job editorial.Job,
 	id := newID()
 	ctx, end := telemetry.Start(ctx, "accept", "job.id", id)
 	defer func() { end(err) }()
+	if s.DraftID == "" && !s.LinkTitle && s.Key == nil {
+		job, err = d.acceptAlone(ctx, id, s)
+	} else {
+		job, replayed, err = d.acceptWith(ctx, id, s)
+	}
+	if err == nil && !replayed {
+		d.backlog.grew(s.Caller)
+	}
+	return job, replayed, err
+}
+
+// acceptAlone accepts a job that concerns no draft and that no key guards:
+// there is nothing to lock and nothing to look up, so it is one statement.
+func (d *Dispatch) acceptAlone(ctx context.Context, id string, s Submission) (editorial.Job, error) {
+	if err := d.admit(ctx, &d.Store.Reader, s, 1); err != nil {
+		return editorial.Job{}, err
+	}
+	job := newJob(id, s)
+	job.Trace = telemetry.Traceparent(ctx)
+	var after aftermath
+	after.submitted(job)
+	if err := d.Store.Accept(ctx, &job, after.events[0]); err != nil {
+		return editorial.Job{}, err
+	}
+	d.tell(ctx, after)
+	return job, nil
+}
+
+// acceptWith accepts a job together with the draft that it is for, or with the
+// key that guards it.
+func (d *Dispatch) acceptWith(ctx context.Context, id string, s Submission) (job editorial.Job, replayed bool, err error) {
 	err = d.inTx(ctx, func(tx *store.Tx, after *aftermath) error {
-		job, replayed = editorial.Job{}, false
+		job = editorial.Job{}
 		link, err := linkOf(ctx, tx, s)
 		if err != nil {
 			return err
@@ -75,7 +106,7 @@ func (d *Dispatch) Submit(ctx context.Context, s Submission) (job editorial.Job,
 		}
 		// Last, so that a key's first job answers however many there are, and a
 		// round counts without the one that it superseded.
-		return d.admit(ctx, tx, s)
+		return d.admit(ctx, &tx.Reader, s, 0)
 	})
 	var replay *replayError
 	if errors.As(err, &replay) {
@@ -85,7 +116,6 @@ func (d *Dispatch) Submit(ctx context.Context, s Submission) (job editorial.Job,
 	if err != nil {
 		return editorial.Job{}, false, err
 	}
-	d.backlog.grew()
 	return job, false, nil
 }
 
