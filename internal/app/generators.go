@@ -59,7 +59,7 @@ func (a *App) openGenerators(context.Context, Part) error {
 		}
 		list = append(list, configured)
 	}
-	a.chain = imagegen.NewChain(importer.New(), list...)
+	a.chain = imagegen.NewChain(importer.New(a.cfg.TrustedHosts...), list...)
 	return nil
 }
 

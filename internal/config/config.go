@@ -45,6 +45,7 @@ type Config struct {
 	AWSSessionToken     Secret   `env:"AWS_SESSION_TOKEN" help:"Session token of temporary keys."`
 	S3Endpoint          URL      `env:"AWS_ENDPOINT_URL_S3" help:"Endpoint of another S3 server (R2, SeaweedFS, Garage, versitygw); addressed path-style."`
 	CloudFrontDomain    string   `env:"AWS_CLOUDFRONT_DOMAIN" help:"Domain of the CloudFront distribution before the bucket, without https://."`
+	CloudFrontID        string   `env:"AWS_CLOUDFRONT_DISTRIBUTION_ID" help:"Id of that distribution. With it frontispiece takedown has CloudFront forget the picture, which takes cloudfront:CreateInvalidation."`
 	PublicBaseURL       URL      `env:"PUBLIC_BASE_URL" help:"Base of public picture URLs: any other CDN before the bucket or, without a bucket, the public address of this API. http is allowed."`
 	UploadConcurrency   int      `env:"UPLOAD_CONCURRENCY" envDefault:"16" min:"1" max:"256" help:"Uploads at once in each worker."`
 	UploadTimeout       Duration `env:"UPLOAD_TIMEOUT" envDefault:"1m" min:"1s" max:"30m" help:"For one object, once to put it and once to fetch it back."`
@@ -54,6 +55,7 @@ type Config struct {
 	Generators          []URL    `env:"GENERATORS" shown:"pexels:,card: with PEXELS_API_KEY, else card:" help:"What makes pictures, in the order of asking, separated by commas: sdcpp+http://host:1234, sdwebui+http://user:password@host:7860, comfyui+http://host:8188?workflow=file.json, sdxl+http://host:9836, openai+https://api.openai.com/v1?model=gpt-image-1, pexels:, card:. Each takes ?concurrency= (pictures at once in one worker; 1 for those on a graphics card) and ?wait= (how long one that cannot be reached is waited for before the next is asked; unset: for ever). docs/generators.md has a paragraph on each."`
 	PexelsAPIKey        Secret   `env:"PEXELS_API_KEY" help:"Key for stock photos from Pexels."`
 	OpenAIAPIKey        Secret   `env:"OPENAI_API_KEY" help:"Key for openai+https:// generators whose URL carries none."`
+	TrustedHosts        []string `env:"TRUSTED_PICTURE_HOSTS" help:"host:port, separated by commas, from which pictures are copied although their address is private: the site's own file server. Any other private address is refused."`
 	GenerateTimeout     Duration `env:"GENERATE_TIMEOUT" envDefault:"5m" min:"1s" max:"6h" help:"For one picture by one generator."`
 	GenerateConcurrency int      `env:"GENERATE_CONCURRENCY" shown:"what GENERATORS take together, at most 16" min:"1" max:"64" help:"Pictures at once in each worker, whichever generator makes them. Each generator has a limit of its own besides."`
 	GenerateAttempts    int      `env:"GENERATE_ATTEMPTS" envDefault:"4" min:"1" max:"20" help:"Attempts with one generator before the next is asked. Waiting for one that refuses connections is not an attempt."`

@@ -111,7 +111,7 @@ func (c *Config) fillDefaults() {
 		c.GenerateConcurrency = generateConcurrency(c.GeneratorList())
 	}
 	c.Editors, c.Operators = words(c.Editors), words(c.Operators)
-	c.AllowedOrigins = words(c.AllowedOrigins)
+	c.AllowedOrigins, c.TrustedHosts = words(c.AllowedOrigins), words(c.TrustedHosts)
 	c.WorkerQueues = words(c.WorkerQueues)
 	if len(c.AllowedOrigins) == 0 {
 		c.AllowedOrigins = siteOrigins()

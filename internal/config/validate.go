@@ -23,7 +23,7 @@ const minJWTSecret = 32
 func (c Config) validate() error {
 	rules := []func(Config) *Error{
 		checkRanges, checkListen, checkDirs, checkDatabase, checkRedis, checkS3, checkPublicURL,
-		checkGenerators, checkJWT, checkUsers, checkOrigins, checkSite, checkWorkerQueues, checkNesting,
+		checkGenerators, checkTrusted, checkJWT, checkUsers, checkOrigins, checkSite, checkWorkerQueues, checkNesting,
 		checkWatching,
 	}
 	for _, rule := range rules {
@@ -200,6 +200,8 @@ func unknownScheme(name string, u URL, fix string) *Error {
 var (
 	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	regionName = regexp.MustCompile(`^[a-zA-Z0-9-]+$`)
+	// A distribution's id, as opposed to its domain or its ARN.
+	distributionID = regexp.MustCompile(`^[A-Z0-9]{5,20}$`)
 )
 
 func checkS3(c Config) *Error {
@@ -225,6 +227,10 @@ func checkPublicURL(c Config) *Error {
 		return err
 	}
 	switch domain := c.CloudFrontDomain; {
+	case c.CloudFrontID != "" && !distributionID.MatchString(c.CloudFrontID):
+		return &Error{"AWS_CLOUDFRONT_DISTRIBUTION_ID", fmt.Sprintf("is %.80q", c.CloudFrontID), "write the id alone, such as E2EXAMPLE1ABCD"}
+	case domain == "" && c.CloudFrontID != "":
+		return &Error{"AWS_CLOUDFRONT_DOMAIN", "is not set but AWS_CLOUDFRONT_DISTRIBUTION_ID is", "set the distribution's domain too, or unset its id"}
 	case domain == "":
 		return nil
 	case !hostName.MatchString(domain) || !strings.Contains(domain, "."):
@@ -251,6 +257,16 @@ func checkWeb(name string, u URL) *Error {
 		return &Error{name, "names no host", fix}
 	case p.RawQuery != "" || p.Fragment != "" || p.ForceQuery:
 		return &Error{name, "has a query or a fragment", fix + " without ? and #"}
+	}
+	return nil
+}
+
+func checkTrusted(c Config) *Error {
+	for _, host := range c.TrustedHosts {
+		name, port, err := net.SplitHostPort(host)
+		if n, bad := strconv.Atoi(port); err != nil || name == "" || bad != nil || n < 1 || n > 65535 {
+			return &Error{"TRUSTED_PICTURE_HOSTS", fmt.Sprintf("lists %.80q", host), "write host:port, such as files.internal:80"}
+		}
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ func (d *Dispatch) Choose(ctx context.Context, draftID, imageID, caller string) 
 		if err != nil {
 			return err
 		}
-		img, err := tx.Image(ctx, imageID)
+		img, err := tx.LockImage(ctx, imageID) // so that the reaper cannot take it meanwhile
 		if errors.Is(err, store.ErrNotFound) {
 			return &editorial.Error{Kind: editorial.NotFound, Code: "not_found", Field: "image_id", Message: "there is no image with this id"}
 		}
@@ -43,7 +43,8 @@ func (d *Dispatch) Choose(ctx context.Context, draftID, imageID, caller string) 
 
 // SetPicture carries out a featured_image_url that a client sent: one of our
 // keys chooses that picture, any other http(s) URL is copied by an import job,
-// whose id is returned, and anything else is refused.
+// whose id is returned, and anything else is refused. Asked twice, also at the
+// same moment, it is one job.
 func (d *Dispatch) SetPicture(ctx context.Context, draftID, url, caller string) (jobID string, err error) {
 	if key, ours := d.Links.KeyOf(url); ours {
 		img, err := d.Store.ImageByKey(ctx, key)
@@ -70,7 +71,7 @@ func (d *Dispatch) SetPicture(ctx context.Context, draftID, url, caller string) 
 	}
 	req := d.requestFor(&draft)
 	req.SourceURL = url
-	job, _, err := d.Submit(ctx, Submission{Kind: editorial.KindImport, Request: req, DraftID: draftID, Caller: caller})
+	job, _, err := d.Submit(ctx, Submission{Kind: editorial.KindImport, Request: req, DraftID: draftID, Caller: caller, OnceBySource: true})
 	return job.ID, err
 }
 

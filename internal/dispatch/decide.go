@@ -207,7 +207,7 @@ func (c *decision) boundImage(ctx context.Context) (editorial.Image, error) {
 		return img, editorial.Conflictf("picture_changed", "the picture is not the one that was approved: its digest differs; look again")
 	case img.Round != c.state.Round && img.ID != c.state.ChosenImageID && img.ID != c.state.PublishedImageID:
 		return img, editorial.Conflictf("picture_superseded", "a newer round of pictures has taken this one's place; look at them and approve again")
-	case img.State == editorial.StateFailed || img.State == editorial.StateCanceled || img.State == editorial.StateSuperseded:
+	case img.State.IsFinal() && img.State != editorial.StateStored:
 		return img, editorial.Conflictf("picture_"+string(img.State), "the picture that was approved is %s and cannot be published", img.State)
 	}
 	return img, nil
@@ -335,7 +335,7 @@ func (c *decision) nextRequest(ctx context.Context) (editorial.Request, error) {
 		return editorial.Request{}, err
 	}
 	req := job.Request
-	req.Seed, req.SourceURL, req.AgainOf = nil, "", ""
+	req.Seed, req.SourceURL, req.Credit, req.AgainOf = nil, "", nil, ""
 	if !req.UseStock && !req.UseGeneration {
 		req.UseStock, req.UseGeneration = true, true
 	}

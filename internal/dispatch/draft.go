@@ -49,12 +49,21 @@ func (d *Dispatch) EditDraft(ctx context.Context, draftID string, change func(ed
 }
 
 // DeleteDraft deletes a draft's row and cancels what is being made for it. A
-// post that it became stays.
+// post that it became stays. An approved draft that is not published yet is
+// refused: somebody was told that it will be, so it is rejected first, which
+// leaves a record of who took that back.
 func (d *Dispatch) DeleteDraft(ctx context.Context, draftID string) error {
 	return d.inTx(ctx, func(tx *store.Tx, after *aftermath) error {
 		state, err := lockExistingDraft(ctx, tx, draftID)
 		if err != nil {
 			return err
+		}
+		draft, err := tx.LockContent(ctx, draftID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if draft.Status == editorial.DraftApproved {
+			return editorial.Conflictf("draft_approved", "the task is approved and about to be published; reject it before deleting it")
 		}
 		job, err := tx.JobOfRound(ctx, draftID, state.Round)
 		switch {

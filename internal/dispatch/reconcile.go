@@ -40,6 +40,7 @@ func (d *Dispatch) Reconcile(ctx context.Context) (Report, error) {
 		d.publishLate(ctx, &r),
 		d.replaceLost(ctx, &r),
 		d.reringDeliveries(ctx, &r),
+		d.finishBackfills(ctx),
 	)
 }
 

@@ -20,6 +20,9 @@ type Submission struct {
 	LinkTitle bool
 	Caller    string
 	Key       *IdempotencyKey // nil: none
+	// OnceBySource answers with the draft's present job when that copies the
+	// same SourceURL already: a click that came twice is one import.
+	OnceBySource bool
 }
 
 // IdempotencyKey is a client's guard against asking twice.
@@ -30,7 +33,7 @@ type IdempotencyKey struct {
 
 // Submit accepts a job: when it returns, the rows are committed and the job
 // will end. Errors are editorial.Errors naming a field, or the database's.
-// replayed is true when the idempotency key had made the job before.
+// replayed is true when the same request had made the job before.
 func (d *Dispatch) Submit(ctx context.Context, s Submission) (job editorial.Job, replayed bool, err error) {
 	if s.Kind == "" {
 		s.Kind = editorial.KindGenerate
@@ -87,6 +90,9 @@ func (d *Dispatch) acceptWith(ctx context.Context, id string, s Submission) (job
 			if state, err = lockExistingDraft(ctx, tx, link.draftID); err != nil {
 				return err
 			}
+			if err := onceBySource(ctx, tx, s, state); err != nil {
+				return err
+			}
 		}
 		job = newJob(id, s)
 		job.Trace = telemetry.Traceparent(ctx)
@@ -119,10 +125,29 @@ func (d *Dispatch) acceptWith(ctx context.Context, id string, s Submission) (job
 	return job, false, nil
 }
 
-// replayError rolls the transaction back: the key's first job stands.
+// replayError rolls the transaction back: the first job stands.
 type replayError struct{ jobID string }
 
-func (*replayError) Error() string { return "the idempotency key has a job already" }
+func (*replayError) Error() string { return "the same was asked before and has a job already" }
+
+// onceBySource looks, under the draft's lock, whether its present round copies
+// the picture that is asked for; a copy that came to nothing is begun again.
+func onceBySource(ctx context.Context, tx *store.Tx, s Submission, state editorial.DraftImages) error {
+	if !s.OnceBySource || state.Round == 0 {
+		return nil
+	}
+	job, err := tx.JobOfRound(ctx, state.DraftID, state.Round)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if job.Request.SourceURL == s.Request.SourceURL && job.State != editorial.JobFailed && job.State != editorial.JobCanceled {
+		return &replayError{jobID: job.ID}
+	}
+	return nil
+}
 
 // rememberKey comes last in the transaction: the key is kept with the job or
 // not at all, and failures are not remembered.

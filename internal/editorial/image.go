@@ -67,6 +67,21 @@ type Image struct {
 	UpdatedAt   time.Time
 	SpooledAt   time.Time // the upload's 72 hours start here; a retry's start anew
 	FinalizedAt time.Time
+	RemovedAt   time.Time // with StateRemoved: nobody can choose it from here on
+	DeletedAt   time.Time // zero while its objects may still be in the bucket
+}
+
+// Keys are those under which the picture's bytes lie, the original's
+// first; none when no key was ever issued.
+func (i *Image) Keys() []string {
+	if i.Key == "" {
+		return nil
+	}
+	keys := []string{i.Key}
+	for _, r := range i.Renditions {
+		keys = append(keys, r.Key)
+	}
+	return keys
 }
 
 // Objects is how many objects the picture is in the bucket, and their size in

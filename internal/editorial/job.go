@@ -45,7 +45,8 @@ type Request struct {
 	Page           int      `json:"page,omitempty"` // stock photos: result page, for "try again"
 	UseStock       bool     `json:"use_stock"`      // the seed's use_pexels
 	UseGeneration  bool     `json:"use_generation"`
-	SourceURL      string   `json:"source_url,omitempty"` // KindImport only
+	SourceURL      string   `json:"source_url,omitempty"` // the picture to copy; KindImport and KindBackfill only
+	Credit         *Credit  `json:"credit,omitempty"`     // whose picture SourceURL is, as far as the site knew
 	AgainOf        string   `json:"again_of,omitempty"`   // the job that this one was asked as another go of
 	// Generator names the one that is to answer, whatever the two flags say.
 	Generator string `json:"generator,omitempty"`

@@ -5,9 +5,10 @@ import "slices"
 // ImageState is where one candidate stands. The zero value is not a state.
 type ImageState string
 
-// The states of an image, in the order in which it passes them. The last four
-// are final: only an operator's retry leaves StateFailed, nothing leaves the
-// other three.
+// The states of an image, in the order in which it passes them. The last five
+// are final: only an operator's retry leaves StateFailed, the reaper and a
+// takedown remove what ended in any of the others, and nothing leaves
+// StateRemoved.
 const (
 	StateQueued     ImageState = "queued"
 	StateGenerating ImageState = "generating"
@@ -16,12 +17,13 @@ const (
 	StateFailed     ImageState = "failed"
 	StateCanceled   ImageState = "canceled"
 	StateSuperseded ImageState = "superseded" // a newer round exists
+	StateRemoved    ImageState = "removed"    // its objects are deleted, or about to be; its key stays taken
 )
 
 // ImageStates lists every state in the order of a picture's life.
 var ImageStates = []ImageState{
 	StateQueued, StateGenerating, StateUploading,
-	StateStored, StateFailed, StateCanceled, StateSuperseded,
+	StateStored, StateFailed, StateCanceled, StateSuperseded, StateRemoved,
 }
 
 // imageTransitions is the one table of what may follow what. docs/states.md is
@@ -33,8 +35,11 @@ var imageTransitions = map[ImageState][]ImageState{
 	// Never back to queued: the bytes exist. Superseded only when their spool
 	// is lost and a new image row takes over, under a new key.
 	StateUploading: {StateStored, StateFailed, StateCanceled, StateSuperseded},
+	StateStored:    {StateRemoved},
 	// Retry re-enters at the stage that failed.
-	StateFailed: {StateQueued, StateUploading},
+	StateFailed:     {StateQueued, StateUploading, StateRemoved},
+	StateCanceled:   {StateRemoved},
+	StateSuperseded: {StateRemoved},
 }
 
 // CanBecome reports whether next may follow s. A state never follows itself.
@@ -48,7 +53,7 @@ func (s ImageState) Next() []ImageState { return slices.Clone(imageTransitions[s
 // IsFinal reports whether no worker will touch the image again by itself.
 func (s ImageState) IsFinal() bool {
 	switch s {
-	case StateStored, StateFailed, StateCanceled, StateSuperseded:
+	case StateStored, StateFailed, StateCanceled, StateSuperseded, StateRemoved:
 		return true
 	default:
 		return false
@@ -93,7 +98,12 @@ func JobStateOf(images []ImageState) JobState {
 	for _, s := range images {
 		count[s]++
 	}
-	live := len(images) - count[StateStored] - count[StateFailed] - count[StateCanceled] - count[StateSuperseded]
+	live := 0
+	for s, n := range count {
+		if !s.IsFinal() {
+			live += n
+		}
+	}
 	switch {
 	case live > 0 && count[StateGenerating] > 0:
 		return JobGenerating

@@ -17,14 +17,15 @@ var update = flag.Bool("update", false, "rewrite docs/states.md")
 func TestImageStateMatrix(t *testing.T) {
 	t.Parallel()
 	matrix := map[editorial.ImageState]string{
-		//                       q g u s f c s
-		editorial.StateQueued:     ". x . . . x x",
-		editorial.StateGenerating: "x . x . x x .",
-		editorial.StateUploading:  ". . . x x x x",
-		editorial.StateStored:     ". . . . . . .",
-		editorial.StateFailed:     "x . x . . . .",
-		editorial.StateCanceled:   ". . . . . . .",
-		editorial.StateSuperseded: ". . . . . . .",
+		//                       q g u s f c s r
+		editorial.StateQueued:     ". x . . . x x .",
+		editorial.StateGenerating: "x . x . x x . .",
+		editorial.StateUploading:  ". . . x x x x .",
+		editorial.StateStored:     ". . . . . . . x",
+		editorial.StateFailed:     "x . x . . . . x",
+		editorial.StateCanceled:   ". . . . . . . x",
+		editorial.StateSuperseded: ". . . . . . . x",
+		editorial.StateRemoved:    ". . . . . . . .",
 	}
 	for _, from := range editorial.ImageStates {
 		row := strings.Fields(matrix[from])
@@ -33,8 +34,10 @@ func TestImageStateMatrix(t *testing.T) {
 				t.Errorf("%s.CanBecome(%s) = %v, want %v", from, to, got, want)
 			}
 		}
-		if from.IsFinal() && from != editorial.StateFailed && len(from.Next()) > 0 {
-			t.Errorf("%s is final and may become %v", from, from.Next())
+		for _, to := range from.Next() {
+			if from.IsFinal() && from != editorial.StateFailed && to != editorial.StateRemoved {
+				t.Errorf("%s is final and may become %s", from, to)
+			}
 		}
 	}
 	if editorial.ImageState("").CanBecome(editorial.StateQueued) || editorial.ImageState("").IsFinal() {
@@ -73,6 +76,7 @@ func TestJobStateOf(t *testing.T) {
 		q, g, u = editorial.StateQueued, editorial.StateGenerating, editorial.StateUploading
 		s, f    = editorial.StateStored, editorial.StateFailed
 		c, o    = editorial.StateCanceled, editorial.StateSuperseded
+		r       = editorial.StateRemoved
 	)
 	tests := []struct {
 		images []editorial.ImageState
@@ -86,6 +90,8 @@ func TestJobStateOf(t *testing.T) {
 		{[]editorial.ImageState{f, c, o}, editorial.JobFailed},
 		{[]editorial.ImageState{c, o}, editorial.JobCanceled},
 		{[]editorial.ImageState{o}, editorial.JobSuperseded},
+		{[]editorial.ImageState{s, r}, editorial.JobStored},
+		{[]editorial.ImageState{q, r}, editorial.JobQueued},
 	}
 	for _, tt := range tests {
 		if got := editorial.JobStateOf(tt.images); got != tt.want {

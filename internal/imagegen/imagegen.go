@@ -30,6 +30,7 @@ type Request struct {
 	Seed           int64 // always chosen by us
 	Page           int   // stock photos: which page of results
 	SourceURL      string
+	Credit         *editorial.Credit // whose picture SourceURL is; nil when nobody said
 	// ProviderJobID is what an earlier, interrupted call passed to Started:
 	// resume that job instead of paying for another.
 	ProviderJobID string

@@ -147,9 +147,8 @@ func (a *API) sitesOwnPost(ctx context.Context, d *editorial.Draft) (postID, slu
 	return postID, post.Slug, err
 }
 
-// takePicture carries out a picture's URL that came with an approval. The front
-// ends send every approval twice, and a copy that is on its way is not begun
-// again; nor is anything begun for a draft that cannot be approved.
+// takePicture carries out a picture's URL that came with an approval; nothing is
+// begun for a draft that cannot be approved.
 func (a *API) takePicture(ctx context.Context, draftID, url, caller string) error {
 	draft, err := a.Store.Draft(ctx, draftID)
 	if errors.Is(err, store.ErrNotFound) {
@@ -162,20 +161,6 @@ func (a *API) takePicture(ctx context.Context, draftID, url, caller string) erro
 		draft.Status.CanBecome(editorial.DraftApproved)
 	if !approvable || strings.TrimSpace(draft.Content()) == "" {
 		return nil // the decision itself says why not
-	}
-	state, err := a.Store.DraftImages(ctx, draftID)
-	if err != nil {
-		return err
-	}
-	if state.Round > 0 {
-		job, err := a.Store.JobOfRound(ctx, draftID, state.Round)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		given := job.State != editorial.JobFailed && job.State != editorial.JobCanceled
-		if err == nil && job.Request.SourceURL == url && given {
-			return nil
-		}
 	}
 	_, err = a.Dispatch.SetPicture(ctx, draftID, url, caller)
 	return err

@@ -14,7 +14,7 @@ const imageColumns = `id, job_id, draft_id, round, number, state, epoch, attempt
 	claim_expires_at, seed, backend, model, provider_job_id, params, steps, spool_id, raw_sha256, sha256,
 	key, url, source, content_type, width, height, bytes, renditions, placeholder, color, hash, alt_text,
 	credit, cost, failure, created_at, updated_at, spooled_at, finalized_at, recipe, similar_to,
-	deadline_at, stock_id`
+	deadline_at, stock_id, removed_at, deleted_at`
 
 type imageRow struct {
 	ID             string                          `db:"id"`
@@ -60,6 +60,8 @@ type imageRow struct {
 	SimilarTo      document[[]editorial.Lookalike] `db:"similar_to"`
 	DeadlineAt     stamp                           `db:"deadline_at"`
 	StockID        string                          `db:"stock_id"`
+	RemovedAt      stamp                           `db:"removed_at"`
+	DeletedAt      stamp                           `db:"deleted_at"`
 }
 
 func (r *imageRow) image() editorial.Image {
@@ -73,7 +75,7 @@ func (r *imageRow) image() editorial.Image {
 		Width: r.Width, Height: r.Height, Bytes: r.Bytes, Renditions: r.Renditions.V,
 		Placeholder: r.Placeholder, Color: r.Color, Hash: r.Hash, AltText: r.AltText, Credit: r.Credit.V,
 		Cost: r.Cost, Failure: r.Failure.V, CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time,
-		SpooledAt: r.SpooledAt.Time, FinalizedAt: r.FinalizedAt.Time,
+		SpooledAt: r.SpooledAt.Time, FinalizedAt: r.FinalizedAt.Time, RemovedAt: r.RemovedAt.Time, DeletedAt: r.DeletedAt.Time,
 		Recipe: r.Recipe.V, Lookalikes: r.SimilarTo.V,
 		DeadlineAt: r.DeadlineAt.Time, StockID: r.StockID,
 	}

@@ -191,7 +191,7 @@ func (g *generation) ask(ctx context.Context, backend imagegen.Generator) (image
 	req := imagegen.Request{
 		ImageID: g.img.ID, Title: r.Title, Prompt: promptFor(r, backend), NegativePrompt: prompt.Clean(r.NegativePrompt), Keywords: r.Keywords,
 		Width: r.Width, Height: r.Height, Steps: r.Steps, Guidance: r.Guidance, Seed: g.img.Seed, Page: r.Page,
-		SourceURL: r.SourceURL, Progress: g.reporter(backend.Name()),
+		SourceURL: r.SourceURL, Credit: r.Credit, Progress: g.reporter(backend.Name()),
 		Started: func(ctx context.Context, id string) error {
 			g.img.Backend, g.img.ProviderJobID = backend.Name(), id
 			return g.GenerateRows.Started(ctx, g.img, backend.Name(), id)

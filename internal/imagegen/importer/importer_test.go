@@ -189,3 +189,46 @@ func TestTheCallersTimeIsKept(t *testing.T) {
 		t.Errorf("%v, want timeout", err)
 	}
 }
+
+func TestAHostThatTheOperatorTrustsMayBePrivate(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/away":
+			http.Redirect(w, r, "http://127.0.0.2:1/a.png", http.StatusFound)
+		case "/gone":
+			http.NotFound(w, r)
+		case "/page":
+			w.Header().Set("Content-Type", "text/html")
+		default:
+			w.Write([]byte("the bytes"))
+		}
+	}))
+	defer server.Close()
+	if _, e := fetch(t, importer.New(), server.URL+"/a.png"); e == nil || e.Code != "private_address" {
+		t.Errorf("untrusted: %v, want private_address", e)
+	}
+	i := importer.New(strings.TrimPrefix(server.URL, "http://"))
+	if got, e := fetch(t, i, server.URL+"/a.png"); e != nil || string(got.Bytes) != "the bytes" {
+		t.Errorf("trusted: %q, %v", got.Bytes, e)
+	}
+	if _, e := fetch(t, i, server.URL+"/away"); e == nil || e.Code != "private_address" {
+		t.Errorf("redirected from it to another private host: %v, want private_address", e)
+	}
+	for path, want := range map[string]string{"/a.png": "", "/gone": "answers 404", "/page": "instead of a picture", "/away": "not a public address"} {
+		err := i.Probe(t.Context(), server.URL+path)
+		if got := fmt.Sprint(err); (err == nil) != (want == "") || !strings.Contains(got, want) && want != "" {
+			t.Errorf("probe %s: %v, want %q", path, err, want)
+		}
+	}
+}
+
+func TestACreditThatIsKnownIsKept(t *testing.T) {
+	t.Parallel()
+	i, url := site(t, func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("the bytes")) })
+	credit := &editorial.Credit{Author: "Ann Lens", Provider: "Pexels"}
+	got, err := i.Generate(t.Context(), imagegen.Request{SourceURL: url + "/a.png", Credit: credit})
+	if err != nil || got.Credit != credit {
+		t.Errorf("credit %+v, %v", got.Credit, err)
+	}
+}
