@@ -40,6 +40,9 @@ type grammar struct {
 	Retry     retryCmd         `cmd:"" help:"Send failed jobs back to the stage at which they failed: an upload is retried alone, with the bytes that are paid for."`
 	Reconcile reconcileCmd     `cmd:"" help:"Ring whatever the rows say is due, as every worker does every few seconds."`
 	Keys      keysCmd          `cmd:"" help:"Make, list and revoke API keys."`
+	Backfill  backfillCmd      `cmd:"" help:"Mend published posts that the site left without a picture of their own, or without author, category, tags and dates; and undo it."`
+	Reap      reapCmd          `cmd:"" help:"Delete pictures that no post and no draft uses any more. Without --delete it only lists them."`
+	Takedown  takedownCmd      `cmd:"" help:"Delete one picture everywhere: bucket, posts, drafts, CDN. Without --yes it only says what that would change."`
 	Ping      pingCmd          `cmd:"" help:"For health checks: ask a program of this machine, exit 0 or 1."`
 	Version   kong.VersionFlag `help:"Say which version this is."`
 }

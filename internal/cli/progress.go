@@ -14,13 +14,14 @@ type progress struct {
 }
 
 // newProgress shows nothing when stderr is no terminal: a log does not want it.
-func newProgress(ctx context.Context, s *session, total int) *progress {
+// doing is what is being done: "retrying".
+func newProgress(ctx context.Context, s *session, doing string, total int) *progress {
 	if _, terminal := columns(s.err); !terminal {
 		return &progress{}
 	}
 	all := mpb.NewWithContext(ctx, mpb.WithOutput(s.err))
 	bar := all.AddBar(int64(total),
-		mpb.PrependDecorators(decor.Name("retrying "), decor.CountersNoUnit("%d of %d")),
+		mpb.PrependDecorators(decor.Name(doing+" "), decor.CountersNoUnit("%d of %d")),
 		mpb.AppendDecorators(decor.Percentage(), decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO, decor.WC{W: 6}), "")))
 	return &progress{all, bar}
 }

@@ -181,7 +181,7 @@ func (s *session) retry(ctx context.Context, o *app.Operator, cfg config.Config,
 		s.out.line("No failed jobs of that kind.")
 		return nil
 	}
-	bar := newProgress(ctx, s, len(list))
+	bar := newProgress(ctx, s, "retrying", len(list))
 	t, err := retryEach(ctx, o, list, bar)
 	bar.done()
 	s.sum(t)

@@ -2,6 +2,7 @@ package repair
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -61,15 +62,6 @@ const failedGrace = 30 * 24 * time.Hour
 type Reapable struct {
 	editorial.Image
 	Why string
-}
-
-// Size is what deleting it frees, in bytes, as far as the row knows.
-func (r *Reapable) Size() int64 {
-	n := r.Bytes
-	for _, copied := range r.Renditions {
-		n += copied.Bytes
-	}
-	return n
 }
 
 // ReapPlan is what a run would delete.
@@ -206,7 +198,8 @@ func (r *Reaper) Run(ctx context.Context, plan ReapPlan, done func()) (Reaped, e
 			return sum, err
 		}
 		sum.Deleted++
-		sum.Bytes += p.Size()
+		_, size := p.Objects()
+		sum.Bytes += size
 		done()
 	}
 	return sum, nil
@@ -222,4 +215,11 @@ func deleteObjects(ctx context.Context, bucket Deleter, marker Marker, img edito
 		}
 	}
 	return marker.SetDeleted(ctx, img.ID)
+}
+
+// NotAllowed reports whether the bucket lets nobody delete with the present
+// credentials, which is how an uploader's should be.
+func NotAllowed(err error) bool {
+	var e *blob.Error
+	return errors.As(err, &e) && e.Code == blob.CodeAccessDenied
 }

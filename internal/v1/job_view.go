@@ -63,7 +63,7 @@ type Progress struct {
 type Candidate struct {
 	ID            string                `json:"id" format:"uuid"`
 	Number        int                   `json:"number" doc:"1 to 5 within its job"`
-	State         editorial.ImageState  `json:"state" enum:"queued,generating,uploading,stored,failed,canceled,superseded"`
+	State         editorial.ImageState  `json:"state" enum:"queued,generating,uploading,stored,failed,canceled,superseded,removed" doc:"removed: its objects were deleted, by the reaper or a takedown; its address answers nothing any more"`
 	URL           string                `json:"url,omitempty" doc:"Only when stored; then it works"`
 	SHA256        string                `json:"sha256,omitempty" doc:"Of the picture at url: what an approval can name"`
 	ContentType   string                `json:"content_type,omitempty" example:"image/png"`

@@ -92,7 +92,11 @@ func (b *Bucket) Delete(ctx context.Context, key blob.Key) error {
 	if err == nil || isNoSuchKey(err) {
 		return nil
 	}
-	return b.refused(ctx, err)
+	err = b.refused(ctx, err)
+	if e := blob.AsError(err); e.Code == blob.CodeAccessDenied {
+		return blob.Configf(e.Code, e, "bucket %s: the credentials may not delete: allow s3:DeleteObject on generated/*", b.cfg.Bucket)
+	}
+	return err
 }
 
 // Check puts [blob.Canary], always with the same bytes.

@@ -103,7 +103,7 @@ func (i *Importer) Probe(ctx context.Context, source string) error {
 		return errors.New(imagegen.AsError(err).Message)
 	}
 	defer res.Body.Close()
-	if kind := res.Header.Get("Content-Type"); strings.HasPrefix(kind, "text/") {
+	if kind := res.Header.Get("Content-Type"); strings.HasPrefix(kind, "text/html") {
 		return fmt.Errorf("%s answers with %.40s instead of a picture", u.Host, kind)
 	}
 	return nil
