@@ -92,12 +92,13 @@ func (t *Tx) LockImage(ctx context.Context, id string) (editorial.Image, error) 
 }
 
 // RemoveImage says that a picture is to be deleted. From here on nobody can
-// choose it. It returns false when the image was not in from.
+// choose it, and it has no address; its keys stay, to be deleted and never to be
+// given to another. It returns false when the image was not in from.
 func (t *Tx) RemoveImage(ctx context.Context, id string, from editorial.ImageState) (bool, error) {
 	if !from.CanBecome(editorial.StateRemoved) {
 		return false, fmt.Errorf("remove image %s: %s never becomes removed", id, from)
 	}
-	n, err := t.exec(ctx, `UPDATE images SET state = 'removed', removed_at = {now}, updated_at = {now} WHERE id = ? AND state = ?`,
+	n, err := t.exec(ctx, `UPDATE images SET state = 'removed', url = '', removed_at = {now}, updated_at = {now} WHERE id = ? AND state = ?`,
 		id, string(from))
 	if err != nil {
 		return false, fmt.Errorf("remove image %s: %w", id, err)

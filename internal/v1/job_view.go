@@ -223,6 +223,9 @@ func viewCandidate(img editorial.Image) Candidate {
 		Seed: img.Seed, Backend: img.Backend, Model: img.Model, Source: img.Source, Fallback: img.Fallback(), Steps: img.Steps,
 		Cost: img.Cost, Recipe: img.Recipe, Similar: img.Lookalikes, Attempt: img.Attempt, Failure: img.Failure,
 	}
+	if img.State == editorial.StateRemoved {
+		v.Renditions, v.Srcset = nil, "" // nothing answers there any more
+	}
 	if img.Failure != nil && !img.State.IsFinal() {
 		v.NextAttemptAt = timeOrNil(img.NextAttemptAt)
 	}
