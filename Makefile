@@ -12,7 +12,7 @@ PKG          ?= ./...
 GOTEST       := go test -race -shuffle=on -timeout=10m
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-fast check lint fmt fmt-check vet fuzz bench cover generate verify vuln clean
+.PHONY: help build run test test-fast check lint fmt fmt-check vet fuzz bench release cover generate verify vuln clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ fuzz: ## run every fuzz test for FUZZTIME (30s) each
 bench: $(BIN)/withservices ## measure each figure beside its floor in the same run (ROWS='accept|polls' for some)
 	$(BIN)/withservices go test -run '^$$' -bench '^BenchmarkTable$$' -benchtime 1x -timeout 30m ./internal/bench -args -rows '$(ROWS)'
 
+release: ## archives, contents and checksums for each system into dist/, built twice and compared (ONLY=linux/amd64 for some)
+	go run ./internal/release -twice -only '$(ONLY)'
+
 cover: $(BIN)/withservices ## which lines no test reaches
 	$(BIN)/withservices go test -coverprofile=.cache/cover.out -coverpkg=./... $(PKG)
 	go tool cover -func=.cache/cover.out | tail -1
@@ -75,7 +78,7 @@ vuln: ## known vulnerabilities in what we call
 	go run golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION) $(PKG)
 
 clean: ## remove what was built, keep what was downloaded
-	rm -rf bin $(BIN)/withservices .cache/cover.*
+	rm -rf bin dist $(BIN)/withservices .cache/cover.*
 
 # Built and not "go run": that would not hand on a SIGTERM, and the servers
 # would outlive the run.

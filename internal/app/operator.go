@@ -283,7 +283,7 @@ func (r *Rows) Migrate(ctx context.Context) ([]store.Migration, error) {
 func Examination(ctx context.Context, cfg config.Config) (sections []doctor.Section, done func() error) {
 	a := &App{cfg: cfg, log: slog.New(slog.DiscardHandler)}
 	return []doctor.Section{
-		doctor.Configuration(cfg), a.examinePictures(ctx), a.examineDatabase(), a.examineQueue(), a.examineSpool(),
+		doctor.Program(Version(), hasWebP()), doctor.Configuration(cfg), a.examinePictures(ctx), a.examineDatabase(), a.examineQueue(), a.examineSpool(),
 		a.examineGenerators(ctx),
 	}, a.Close
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime/debug"
 
 	"github.com/glad-labs/frontispiece/internal/config"
 	"github.com/glad-labs/frontispiece/internal/telemetry"
@@ -20,29 +19,11 @@ func Usage(args []string, stdout io.Writer) (done bool, err error) {
 	case "-h", "-help", "--help", "help":
 		_, err = io.WriteString(stdout, config.Reference())
 	case "-version", "--version", "version":
-		_, err = fmt.Fprintln(stdout, Version())
+		_, err = fmt.Fprintln(stdout, About())
 	default:
 		err = fmt.Errorf("unknown argument %q: everything is set by environment variables; -h lists them", args[0])
 	}
 	return true, err
-}
-
-// Version is the program's version as the build recorded it: a release's tag,
-// else the commit.
-func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			return "dev-" + s.Value[:12]
-		}
-	}
-	return "dev"
 }
 
 // Logger is the program's log, as configured.

@@ -81,7 +81,7 @@ func Run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	}()
 	parser, err := kong.New(&grammar{},
 		kong.Name("frontispiece"), kong.Description(description), kong.Writers(stdout, stderr),
-		kong.Vars{"version": app.Version()}, kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.Vars{"version": app.About()}, kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {

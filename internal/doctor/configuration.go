@@ -8,6 +8,17 @@ import (
 	"github.com/glad-labs/frontispiece/internal/config"
 )
 
+// Program is this program itself: a build without libwebp works, with larger
+// files.
+func Program(version string, webp bool) Section {
+	o := ok("%s", version)
+	if !webp {
+		o = warning("use the image or the linux/amd64 release, or build with CGO_ENABLED=1",
+			"%s, built without libwebp: smaller copies are JPEG", version)
+	}
+	return Section{Name: "Program", Checks: []Check{given("version", "read what the build recorded", o)}}
+}
+
 // Configuration is what the environment says, with a line for each combination
 // that works and is probably not meant. Loading it has refused the rest; see
 // [Misconfigured].

@@ -266,3 +266,13 @@ func TestURL(t *testing.T) {
 		})
 	}
 }
+
+func TestProgram(t *testing.T) {
+	t.Parallel()
+	for webp, want := range map[bool]doctor.Status{true: doctor.OK, false: doctor.Warning} {
+		f := find(t, doctor.Examine(t.Context(), doctor.Program("v0.1.0", webp)), "version")
+		if f.Status != want || !strings.HasPrefix(f.Said, "v0.1.0") || strings.Contains(f.Said, "JPEG") == webp {
+			t.Errorf("with libwebp %v: %s %q", webp, f.Status, f.Said)
+		}
+	}
+}

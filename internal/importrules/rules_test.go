@@ -82,6 +82,7 @@ var ours = map[string][]string{
 	"internal/importrules": {},
 	"internal/composetest": {},
 	"internal/deploytest":  {},
+	"internal/release":     {},
 	"internal/testenv":     {"internal/testenv/*"},
 	"internal/testenv/*":   {"internal/testenv/*"},
 	"internal":             {}, // the guided tour
