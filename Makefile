@@ -12,7 +12,7 @@ PKG          ?= ./...
 GOTEST       := go test -race -shuffle=on -timeout=10m
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-fast check lint fmt fmt-check vet fuzz bench release cover generate verify vuln clean
+.PHONY: help build run test test-fast check lint fmt fmt-check vet fuzz bench acceptance release cover generate verify vuln clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ fuzz: ## run every fuzz test for FUZZTIME (30s) each
 
 bench: $(BIN)/withservices ## measure each figure beside its floor in the same run (ROWS='accept|polls' for some)
 	$(BIN)/withservices go test -run '^$$' -bench '^BenchmarkTable$$' -benchtime 1x -timeout 30m ./internal/bench -args -rows '$(ROWS)'
+
+acceptance: $(BIN)/withservices ## the seed's seven criteria of success, each seen once on local servers
+	$(BIN)/withservices go test -count=1 -v -run '^TestAcceptance$$' ./internal/e2e
 
 release: ## archives, contents and checksums for each system into dist/, built twice and compared (ONLY=linux/amd64 for some)
 	go run ./internal/release -twice -only '$(ONLY)'

@@ -41,6 +41,12 @@ type plan struct {
 	queues      string   // WORKER_QUEUES of the workers; empty: all
 	sharedSpool bool     // else each worker has a disk of its own
 	env         []string // of every process
+	// uploader makes the user whose key the workers have; nil: the S3 server's
+	// own, who may do everything.
+	uploader func(testing.TB, blobtest.Gateway) blobtest.Gateway
+	// readers starts what stands between the bucket and its readers, and returns
+	// its URL; nil: a front that can fail, at site.cdn.
+	readers func(testing.TB, blobtest.Gateway) string
 }
 
 // startSite starts everything; the faults come later.
@@ -59,10 +65,17 @@ func startSite(t testing.TB, p plan) *site {
 		s.redis = testenv.StartRedis(t)
 		p.redis = s.redis.URL
 	}
+	uploader, public := gw, s.cdn.url
+	if p.uploader != nil {
+		uploader = p.uploader(t, gw)
+	}
+	if p.readers != nil {
+		public = p.readers(t, gw)
+	}
 	env := append([]string{
 		"DATABASE_URL=" + p.database, "REDIS_URL=" + p.redis, "RENDITIONS=64",
-		"AWS_S3_BUCKET=" + gw.Bucket, "AWS_ACCESS_KEY_ID=" + gw.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + gw.SecretAccessKey,
-		"AWS_ENDPOINT_URL_S3=" + s.s3.url, "PUBLIC_BASE_URL=" + s.cdn.url,
+		"AWS_S3_BUCKET=" + gw.Bucket, "AWS_ACCESS_KEY_ID=" + uploader.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + uploader.SecretAccessKey,
+		"AWS_ENDPOINT_URL_S3=" + s.s3.url, "PUBLIC_BASE_URL=" + public,
 	}, p.env...)
 	addr := freeAddr(t)
 	s.client = newClient(t, "http://"+addr)

@@ -137,6 +137,14 @@ func StartPostgres(t testing.TB, extra ...string) *service.Server {
 	return started(t, s, err)
 }
 
+// StartNginx starts an nginx for this test alone, with the configuration that is
+// made for its address and its folder.
+func StartNginx(t testing.TB, config func(addr, dir string) string) *service.Server {
+	t.Helper()
+	s, err := service.StartNginx(t.Context(), openFolder(t), config)
+	return started(t, s, err)
+}
+
 func started(t testing.TB, s *service.Server, err error) *service.Server {
 	t.Helper()
 	check(t, err)

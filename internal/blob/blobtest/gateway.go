@@ -21,6 +21,8 @@ type Gateway struct {
 	Bucket          string
 	// Dir holds the buckets as directories: the server's truth, for checkers.
 	Dir string
+
+	binary string
 }
 
 const (
@@ -45,14 +47,14 @@ func StartGateway(t testing.TB) Gateway {
 	}
 	gw := Gateway{
 		Region: "us-east-1", AccessKeyID: "frontispiece", SecretAccessKey: "not-a-secret-in-tests",
-		Bucket: "pictures", Dir: t.TempDir(),
+		Bucket: "pictures", Dir: t.TempDir(), binary: binary,
 	}
 	if err := os.Mkdir(filepath.Join(gw.Dir, gw.Bucket), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	var err error
 	for range startTries {
-		if gw.Endpoint, err = gw.start(t, binary); err == nil {
+		if gw.Endpoint, err = gw.start(t); err == nil {
 			return gw
 		}
 	}
@@ -60,13 +62,28 @@ func StartGateway(t testing.TB) Gateway {
 	return gw
 }
 
-func (gw Gateway) start(t testing.TB, binary string) (endpoint string, err error) {
+// User makes a user who may do nothing yet, and returns the same server as that
+// user sees it.
+func (gw Gateway) User(t testing.TB, name string) Gateway {
+	t.Helper()
+	user := gw
+	user.AccessKeyID, user.SecretAccessKey = name, name+"-secret-in-tests"
+	cmd := exec.CommandContext(t.Context(), gw.binary, "admin", "--endpoint-url", gw.Endpoint, "--region", gw.Region,
+		"--access", gw.AccessKeyID, "--secret", gw.SecretAccessKey,
+		"create-user", "--access", user.AccessKeyID, "--secret", user.SecretAccessKey, "--role", "user")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("make the user %s: %v\n%s", name, err, out)
+	}
+	return user
+}
+
+func (gw Gateway) start(t testing.TB) (endpoint string, err error) {
 	addr, err := freeAddr(t.Context())
 	if err != nil {
 		return "", err
 	}
 	var output bytes.Buffer
-	cmd := exec.Command(binary, "--quiet", "--region", gw.Region, "--port", addr, "posix", gw.Dir)
+	cmd := exec.Command(gw.binary, "--quiet", "--region", gw.Region, "--port", addr, "--iam-dir", t.TempDir(), "posix", gw.Dir)
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY_ID="+gw.AccessKeyID, "ROOT_SECRET_ACCESS_KEY="+gw.SecretAccessKey)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	cmd.SysProcAttr = dieWithParent()

@@ -18,6 +18,8 @@ var needs = []need{
 	{"redis-server", "redis-server", ""},                         // it is the sentinel as well
 	{"postgresql", "initdb", "/usr/lib/postgresql/*/bin/initdb"}, // Debian keeps it out of PATH
 	{"pgbouncer", "pgbouncer", "/usr/sbin/pgbouncer"},
+	{"nginx-light", "nginx", "/usr/sbin/nginx"}, // stands in for the CDN, with docker-compose's own configuration
+	{"chromium", "chromium", ""},
 	{"libimage-exiftool-perl", "exiftool", ""}, // an independent reader of our metadata
 	{"webp", "cwebp", ""},                      // the floor of the rendition figures
 }
