@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
@@ -50,6 +51,7 @@ func checkout(t *testing.T, secrets bool) string {
 	}
 	for file, fill := range map[string][2]string{
 		"secrets/api.env":   {"JWT_SECRET_KEY=\nEDITORS=", "JWT_SECRET_KEY=0123456789abcdef0123456789abcdef\nEDITORS=7"},
+		"secrets/shared.env": {"METRICS_TOKEN=", "METRICS_TOKEN=0123456789abcdef0123456789abcdef"},
 		"secrets/store.env": {"ID=\nAWS_SECRET_ACCESS_KEY=\n", "ID=AKIAEXAMPLE\nAWS_SECRET_ACCESS_KEY=example\n"},
 	} {
 		edit(t, filepath.Join(production, file), fill[0], fill[1])
@@ -106,7 +108,7 @@ func (c *cluster) add(t *testing.T, kind, name string, text []byte) {
 		"Namespace": &corev1.Namespace{}, "PersistentVolumeClaim": &corev1.PersistentVolumeClaim{},
 		"Deployment": &appsv1.Deployment{}, "StatefulSet": &appsv1.StatefulSet{}, "Job": &batchv1.Job{},
 		"PodDisruptionBudget": &policyv1.PodDisruptionBudget{}, "NetworkPolicy": &networkingv1.NetworkPolicy{},
-		"Ingress": &networkingv1.Ingress{}, "ScaledObject": &scaledObject{},
+		"Ingress": &networkingv1.Ingress{}, "ScaledObject": &scaledObject{}, "PodMonitor": &podMonitor{},
 	}
 	into, ok := kinds[kind]
 	if !ok {
@@ -131,12 +133,8 @@ func (c *cluster) add(t *testing.T, kind, name string, text []byte) {
 type scaledObject struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
-	Metadata   struct {
-		Name      string            `json:"name"`
-		Namespace string            `json:"namespace"`
-		Labels    map[string]string `json:"labels"`
-	} `json:"metadata"`
-	Spec struct {
+	Metadata   metav1.ObjectMeta `json:"metadata"`
+	Spec       struct {
 		ScaleTargetRef struct {
 			APIVersion string `json:"apiVersion"`
 			Kind       string `json:"kind"`
@@ -156,6 +154,24 @@ type scaledObject struct {
 			MetricType string            `json:"metricType"`
 			Metadata   map[string]string `json:"metadata"`
 		} `json:"triggers"`
+	} `json:"spec"`
+}
+
+// podMonitor is the Prometheus operator's, as far as we use it.
+type podMonitor struct {
+	APIVersion string            `json:"apiVersion"`
+	Kind       string            `json:"kind"`
+	Metadata   metav1.ObjectMeta `json:"metadata"`
+	Spec       struct {
+		Selector            metav1.LabelSelector `json:"selector"`
+		PodMetricsEndpoints []struct {
+			Port          string `json:"port"`
+			Interval      string `json:"interval"`
+			Authorization struct {
+				Type        string                   `json:"type"`
+				Credentials corev1.SecretKeySelector `json:"credentials"`
+			} `json:"authorization"`
+		} `json:"podMetricsEndpoints"`
 	} `json:"spec"`
 }
 

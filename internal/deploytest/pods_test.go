@@ -2,6 +2,8 @@ package deploytest
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -203,22 +205,17 @@ func TestHealthIsProbed(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, c cluster) {
 		for name, p := range c.pods {
-			container := p.Spec.Containers[0]
-			switch program := container.Command[0]; program {
-			case "/api":
-				for what, probe := range map[string]*corev1.Probe{
-					"/healthz": container.LivenessProbe, "/readyz": container.ReadinessProbe,
-				} {
-					if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != what {
-						t.Errorf("%s: %s is not asked", name, what)
-					}
-				}
-			case "/worker":
-				if r := container.ReadinessProbe; r == nil || r.Exec == nil || strings.Join(r.Exec.Command, " ") != "/frontispiece ping worker" {
-					t.Errorf("%s: frontispiece ping worker is not asked", name)
-				}
-				if container.LivenessProbe != nil {
-					t.Errorf("%s: a database that is away would have the worker killed", name)
+			if p.kind == "Job" {
+				continue
+			}
+			// A worker's own port is the one of its metrics.
+			container, port := p.Spec.Containers[0], map[bool]string{true: "http", false: "metrics"}[name == "api"]
+			if !slices.ContainsFunc(container.Ports, func(p corev1.ContainerPort) bool { return p.Name == port }) {
+				t.Errorf("%s has no port %s", name, port)
+			}
+			for path, probe := range map[string]*corev1.Probe{"/healthz": container.LivenessProbe, "/readyz": container.ReadinessProbe} {
+				if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != path || probe.HTTPGet.Port.StrVal != port {
+					t.Errorf("%s: %s is not asked at %s", name, path, port)
 				}
 			}
 		}
@@ -262,6 +259,12 @@ func TestWhatIsSelectedIsThere(t *testing.T) {
 				}
 			case *scaledObject:
 				c.scales(t, o)
+			case *podMonitor:
+				endpoint := o.Spec.PodMetricsEndpoints[0]
+				secret, ok := c.objects["Secret/"+endpoint.Authorization.Credentials.Name].(*corev1.Secret)
+				if !ok || secret.Data[endpoint.Authorization.Credentials.Key] == nil || endpoint.Port != "metrics" || len(matches(&o.Spec.Selector)) < 3 {
+					t.Errorf("%s: %+v", name, o.Spec)
+				}
 			}
 		}
 		for name, p := range c.pods {
@@ -287,7 +290,17 @@ func (c cluster) scales(t *testing.T, o *scaledObject) {
 	if len(s.Triggers) != 2 {
 		t.Errorf("%s has %d triggers, want depth and age", o.Metadata.Name, len(s.Triggers))
 	}
+	b, err := os.ReadFile(filepath.Join(root, "internal", "ops", "collector.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	collector := string(b)
 	for _, trigger := range s.Triggers {
+		for _, metric := range regexp.MustCompile(`frontispiece_\w+`).FindAllString(trigger.Metadata["query"], -1) {
+			if !strings.Contains(collector, `gauge("`+strings.TrimPrefix(metric, "frontispiece_")+`"`) {
+				t.Errorf("%s: no process says %s", o.Metadata.Name, metric)
+			}
+		}
 		if trigger.Type != "prometheus" || trigger.Metadata["query"] == "" || trigger.Metadata["threshold"] == "" || trigger.Metadata["serverAddress"] == "" {
 			t.Errorf("%s: %+v", o.Metadata.Name, trigger)
 		}

@@ -34,14 +34,14 @@ func TestAcceptance(t *testing.T) {
 		},
 		readers: startCache,
 	})
-	a := &acceptance{site: s}
-	a.doctor()
 	draft := s.newDraft("Why lighthouses blink")
 	s.mustSubmit(fmt.Sprintf(`{"prompt":"A lighthouse at dawn","width":1536,"height":1024,"draft_id":%q}`, draft))
 	s.approve(draft)
 	s.awaitStatus(draft, "published", productionBound)
 	r := s.check()
 	r.wantAllStored(t)
+	a := &acceptance{site: s}
+	a.doctor()
 	key, url := r.images[0].Key, r.images[0].URL
 	a.inTheBucket(key)
 	a.fromTheCache(url)
