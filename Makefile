@@ -12,10 +12,10 @@ PKG          ?= ./...
 GOTEST       := go test -race -shuffle=on -timeout=10m
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-fast check lint fmt fmt-check vet fuzz bench acceptance release cover generate verify vuln clean
+.PHONY: help build run test test-fast check lint fmt fmt-check vet fuzz bench deploy-check acceptance release cover generate verify vuln clean
 
 help: ## list what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build the programs into bin/
 	go build -trimpath -o bin/ ./cmd/...
@@ -53,6 +53,9 @@ fuzz: ## run every fuzz test for FUZZTIME (30s) each
 
 bench: $(BIN)/withservices ## measure each figure beside its floor in the same run (ROWS='accept|polls' for some)
 	$(BIN)/withservices go test -run '^$$' -bench '^BenchmarkTable$$' -benchtime 1x -timeout 30m ./internal/bench -args -rows '$(ROWS)'
+
+deploy-check: ## deploy/ against an emulator of AWS, as far as this machine has Terraform, its provider and moto
+	deploy/check.sh
 
 acceptance: $(BIN)/withservices ## the seed's seven criteria of success, each seen once on local servers
 	$(BIN)/withservices go test -count=1 -v -run '^TestAcceptance$$' ./internal/e2e

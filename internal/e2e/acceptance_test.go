@@ -99,11 +99,11 @@ func startCache(t testing.TB, gw blobtest.Gateway) string {
 	return testenv.StartNginx(t, func(addr, dir string) string {
 		config := string(b)
 		for _, change := range [][2]string{
+			{"/tmp/", dir + "/"}, // first: the folder's own path has it as well
 			{"listen 8080;", "listen " + addr + ";"},
 			{"http://s3:7070/frontispiece", gw.Endpoint + "/" + gw.Bucket},
 			{"Host s3:7070", "Host " + origin},
 			{"/var/cache/nginx", dir + "/cache"},
-			{"/tmp/", dir + "/"},
 			{"/dev/stderr", dir + "/error.log"},
 			{"/dev/stdout", dir + "/access.log"},
 			{"    resolver 127.0.0.11 valid=10s ipv6=off;\n", ""}, // Docker's
