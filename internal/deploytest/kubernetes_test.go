@@ -50,9 +50,9 @@ func checkout(t *testing.T, secrets bool) string {
 		t.Fatal(err)
 	}
 	for file, fill := range map[string][2]string{
-		"secrets/api.env":   {"JWT_SECRET_KEY=\nEDITORS=", "JWT_SECRET_KEY=0123456789abcdef0123456789abcdef\nEDITORS=7"},
+		"secrets/api.env":    {"JWT_SECRET_KEY=\nEDITORS=", "JWT_SECRET_KEY=0123456789abcdef0123456789abcdef\nEDITORS=7"},
 		"secrets/shared.env": {"METRICS_TOKEN=", "METRICS_TOKEN=0123456789abcdef0123456789abcdef"},
-		"secrets/store.env": {"ID=\nAWS_SECRET_ACCESS_KEY=\n", "ID=AKIAEXAMPLE\nAWS_SECRET_ACCESS_KEY=example\n"},
+		"secrets/store.env":  {"ID=\nAWS_SECRET_ACCESS_KEY=\n", "ID=AKIAEXAMPLE\nAWS_SECRET_ACCESS_KEY=example\n"},
 	} {
 		edit(t, filepath.Join(production, file), fill[0], fill[1])
 	}
@@ -131,8 +131,8 @@ func (c *cluster) add(t *testing.T, kind, name string, text []byte) {
 // scaledObject is KEDA's, as far as we use it, with the names of its custom
 // resource definition.
 type scaledObject struct {
-	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
+	APIVersion string            `json:"apiVersion"`
+	Kind       string            `json:"kind"`
 	Metadata   metav1.ObjectMeta `json:"metadata"`
 	Spec       struct {
 		ScaleTargetRef struct {
