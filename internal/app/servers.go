@@ -7,10 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/glad-labs/frontispiece/internal/config"
-	"github.com/glad-labs/frontispiece/internal/dispatch"
 	"github.com/glad-labs/frontispiece/internal/queue"
-	"github.com/glad-labs/frontispiece/internal/store"
-	"github.com/glad-labs/frontispiece/internal/webhook"
 	"github.com/glad-labs/frontispiece/internal/worker"
 	"github.com/glad-labs/frontispiece/tasks"
 )
@@ -44,43 +41,6 @@ func (a *App) runUploading(ctx context.Context, w *worker.Worker) error {
 	<-ctx.Done()
 	server.Shutdown()
 	return nil
-}
-
-// notifiers is how many targets are told at once: calls that mostly wait.
-const notifiers = 4
-
-// runNotifying tells others of published posts. Without anybody to tell there is
-// no server either: an idle one still asks Redis for work.
-func (a *App) runNotifying(ctx context.Context) error {
-	targets := map[string]worker.Target{}
-	if r := a.revalidator(); r != nil {
-		targets[dispatch.TargetRevalidate] = revalidation{r}
-	}
-	if len(targets) == 0 {
-		return nil
-	}
-	n := &worker.Notifier{Rows: a.dispatch, Targets: targets, MaxWait: a.pace.maxWait, Log: a.log, Metrics: a.metrics}
-	server, err := a.queue.Start(queue.ServerConfig{
-		Queues:      map[string]int{tasks.QueueNotify: 1},
-		Concurrency: notifiers,
-		Handlers:    map[string]queue.HandlerFunc{tasks.TypeNotify: n.Notify},
-		Grace:       a.cfg.ShutdownGrace, Log: a.log, Tracing: a.tracing,
-	})
-	if err != nil {
-		return err
-	}
-	<-ctx.Done()
-	server.Shutdown()
-	return nil
-}
-
-// revalidation tells the site's front end of a post by its slug.
-type revalidation struct{ *webhook.Revalidator }
-
-// Deliver implements worker.Target.
-func (r revalidation) Deliver(ctx context.Context, d store.Delivery) error {
-	slug, _ := d.Payload["slug"].(string)
-	return r.Revalidate(ctx, webhook.PathsOf(slug))
 }
 
 // lookForRoom is how often a full spool is looked at again.

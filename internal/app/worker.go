@@ -153,6 +153,9 @@ func (a *App) sweep(ctx context.Context) {
 	if _, err := a.store.ForgetKeys(ctx); err != nil {
 		a.log.WarnContext(ctx, "old idempotency keys could not be forgotten", "error", err)
 	}
+	if _, err := a.store.ForgetDeliveries(ctx, keepDeliveries); err != nil {
+		a.log.WarnContext(ctx, "old deliveries could not be forgotten", "error", err)
+	}
 }
 
 // every calls fn after each interval until ctx ends.

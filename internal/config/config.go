@@ -78,6 +78,7 @@ type Config struct {
 	SiteBackendURL   URL      `env:"SITE_BACKEND_URL" help:"The site's present backend: paths that we do not serve pass through to it."`
 	RevalidateURL    URL      `env:"REVALIDATE_URL" help:"Called after each publication so that the site drops its cached page."`
 	RevalidateSecret Secret   `env:"REVALIDATE_SECRET" help:"Sent to REVALIDATE_URL as x-revalidate-secret."`
+	WebhookNetworks  Networks `env:"WEBHOOK_PRIVATE_NETWORKS" help:"Private networks in which webhooks may be called, and that over http://, such as 10.0.0.0/8 or 127.0.0.1. Unset: public addresses only."`
 
 	_             struct{}   `section:"Running"`
 	WorkerQueues  []string   `env:"WORKER_QUEUES" envDefault:"generate,upload,notify" help:"What this worker works on: generate (backfills too), upload, notify. One without upload makes no picture until another worker takes the uploads of the same SPOOL_DIR."`

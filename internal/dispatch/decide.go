@@ -227,8 +227,24 @@ func (c *decision) record(ctx context.Context, bound editorial.Image) error {
 	if c.Approved {
 		kind = "draft.approved"
 	}
-	c.after.notes = append(c.after.notes, Note{DraftID: c.DraftID, Type: kind})
-	return nil
+	data := map[string]any{"draft_id": c.DraftID, "round": a.Round, "reviewer": a.Reviewer, "feedback": a.Feedback}
+	if bound.ID != "" {
+		data["image_id"], data["sha256"] = bound.ID, bound.SHA256
+	}
+	eventID := c.after.tell(tidings{kind: kind, draftID: c.DraftID, data: data})
+	return c.enterDecision(ctx, kind, map[string]any{"event": eventID, "reviewer": a.Reviewer})
+}
+
+// enterDecision writes a decision into the history of the round that it is
+// about, where there is one.
+func (c *decision) enterDecision(ctx context.Context, kind string, data map[string]any) error {
+	job, err := c.tx.JobOfRound(ctx, c.DraftID, c.state.Round)
+	if errors.Is(err, store.ErrNotFound) {
+		c.after.notes = append(c.after.notes, Note{DraftID: c.DraftID, Type: kind})
+		return nil
+	}
+	c.after.jobEvent(job.ID, c.DraftID, "", kind, data)
+	return err
 }
 
 func (c *decision) setStatus(ctx context.Context, status editorial.DraftStatus, approval string) error {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
@@ -19,20 +20,81 @@ func deliveryBell(id string, epoch int64) Bell {
 	return Bell{Type: tasks.TypeNotify, Queue: tasks.QueueNotify, Payload: tasks.NewPayload(id, epoch)}
 }
 
-// queueDeliveries writes, with the post, what has to be told to whom: an event
-// is told at least once, and exactly when it became true.
-func (d *Dispatch) queueDeliveries(ctx context.Context, tx *store.Tx, eventID, event string, post editorial.Post, draftID string, after *aftermath) error {
-	for _, target := range d.Targets {
-		delivery := store.Delivery{
-			ID: newID(), Event: event, Target: target, DraftID: draftID, PostID: post.ID,
-			Payload: map[string]any{"id": eventID, "type": event, "post_id": post.ID, "slug": post.Slug, "image_url": post.FeaturedImageURL},
+// tidings is an event for those outside: the site's own front end and whoever
+// has an endpoint.
+type tidings struct {
+	id, kind        string
+	draftID, postID string
+	data            map[string]any
+}
+
+// tell has an event written for everybody who asked for it, in the transaction
+// that makes it true, and returns its id.
+func (a *aftermath) tell(t tidings) (eventID string) {
+	t.id = newID()
+	a.told = append(a.told, t)
+	return t.id
+}
+
+func (t tidings) delivery(target string) store.Delivery {
+	if t.id == "" {
+		t.id = newID()
+	}
+	return store.Delivery{
+		ID: newID(), Event: t.kind, Target: target, DraftID: t.draftID, PostID: t.postID,
+		Payload: map[string]any{"id": t.id, "type": t.kind, "timestamp": time.Now().UTC().Truncate(time.Millisecond), "data": t.data},
+	}
+}
+
+// queueDeliveries writes what has to be told to whom: an event is told at
+// least once, and exactly when it became true.
+func (d *Dispatch) queueDeliveries(ctx context.Context, tx *store.Tx, after *aftermath) error {
+	if len(after.told) == 0 {
+		return nil
+	}
+	endpoints, err := tx.Endpoints(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range after.told {
+		var targets []string
+		if t.postID != "" {
+			targets = slices.Clone(d.Targets)
 		}
-		if err := tx.InsertDelivery(ctx, delivery); err != nil {
-			return err
+		for i := range endpoints {
+			if endpoints[i].Wants(t.kind) {
+				targets = append(targets, endpoints[i].ID)
+			}
 		}
-		after.bells = append(after.bells, deliveryBell(delivery.ID, 0))
+		for _, target := range targets {
+			if err := queueDelivery(ctx, tx, t.delivery(target), after); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+func queueDelivery(ctx context.Context, tx *store.Tx, delivery store.Delivery, after *aftermath) error {
+	after.bells = append(after.bells, deliveryBell(delivery.ID, 0))
+	return tx.InsertDelivery(ctx, delivery)
+}
+
+// postTidings is what is told of a post that readers see.
+func postTidings(kind string, post editorial.Post, img editorial.Image) tidings {
+	return tidings{kind: kind, draftID: img.DraftID, postID: post.ID, data: map[string]any{
+		"post_id": post.ID, "slug": post.Slug, "title": post.Title, "draft_id": img.DraftID,
+		"image_url": post.FeaturedImageURL, "image": PictureFacts(img),
+	}}
+}
+
+// imageTidings is what is told of a picture that has ended.
+func imageTidings(kind string, img editorial.Image) tidings {
+	data := map[string]any{"job_id": img.JobID, "image_id": img.ID, "number": img.Number}
+	if img.DraftID != "" {
+		data["draft_id"], data["round"] = img.DraftID, img.Round
+	}
+	return tidings{kind: kind, draftID: img.DraftID, data: data}
 }
 
 // ClaimDelivery takes a delivery, or returns ErrNotDue. It needs no heartbeat:

@@ -37,7 +37,8 @@ func TestAPublishedPostIsToldOnceAndAgainUntilItArrives(t *testing.T) {
 		id := told[0].ID
 		d, err := b.ClaimDelivery(t.Context(), id)
 		b.must(err)
-		if d.Event != "post.published" || d.Target != dispatch.TargetRevalidate || d.Payload["slug"] != "a-quiet-harbour" {
+		data, _ := d.Payload["data"].(map[string]any)
+		if d.Event != "post.published" || d.Target != dispatch.TargetRevalidate || data["slug"] != "a-quiet-harbour" {
 			t.Errorf("delivery is %+v", d)
 		}
 		if _, err := b.ClaimDelivery(t.Context(), id); !errors.Is(err, dispatch.ErrNotDue) {

@@ -84,8 +84,11 @@ type Config struct {
 	Lease time.Duration
 	// SpoolLostAfter is the silence after which a spool counts as lost. 0: 15 min.
 	SpoolLostAfter time.Duration
-	// Targets lists who is told of a published post ("revalidate"); may be nil.
+	// Targets lists who is told of a published post ("revalidate"), beside the
+	// endpoints; may be nil.
 	Targets []string
+	// PlainWebhooks lets endpoints have http:// URLs.
+	PlainWebhooks bool
 	// MaxJobs and MaxJobsPerCaller bound the unfinished jobs that Submit adds to.
 	// 0: no bound.
 	MaxJobs, MaxJobsPerCaller int
@@ -120,6 +123,7 @@ type aftermath struct {
 	bells  []Bell
 	notes  []Note
 	events []editorial.JobEvent
+	told   []tidings
 }
 
 func (a *aftermath) event(img editorial.Image, kind string, data map[string]any) {
@@ -138,6 +142,9 @@ func (d *Dispatch) inTx(ctx context.Context, fn func(*store.Tx, *aftermath) erro
 	err := d.Store.InTx(ctx, func(tx *store.Tx) error {
 		after = aftermath{}
 		if err := fn(tx, &after); err != nil {
+			return err
+		}
+		if err := d.queueDeliveries(ctx, tx, &after); err != nil {
 			return err
 		}
 		return tx.AddEvents(ctx, after.events...)

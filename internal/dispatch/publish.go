@@ -49,9 +49,10 @@ func (d *Dispatch) publish(ctx context.Context, tx *store.Tx, state *editorial.D
 	if err := d.publishDraft(ctx, tx, &draft, post, img); err != nil {
 		return err
 	}
-	eventID := newID()
+	img.DraftID = state.DraftID // one picked from elsewhere has another, or none
+	eventID := after.tell(postTidings(event, post, img))
 	after.event(img, event, map[string]any{"event": eventID, "post": post.ID, "slug": post.Slug})
-	return d.queueDeliveries(ctx, tx, eventID, event, post, state.DraftID, after)
+	return nil
 }
 
 // publishing begins a span. An approval is a trace of its own, so it is linked

@@ -105,6 +105,9 @@ func (d *Dispatch) Stored(ctx context.Context, img editorial.Image) error {
 	return d.finish(ctx, img, func(tx *store.Tx, after *aftermath) (editorial.ImageState, *editorial.Failure, error) {
 		after.event(img, "image.stored", map[string]any{"url": img.URL, "source": img.Source})
 		after.lookalikes(img)
+		t := imageTidings("image.stored", img)
+		t.data["image"] = PictureFacts(img)
+		after.tell(t)
 		return editorial.StateStored, nil, tx.Stored(ctx, img)
 	})
 }
@@ -114,6 +117,9 @@ func (d *Dispatch) GiveUp(ctx context.Context, img editorial.Image, f *editorial
 	f = stamped(f)
 	return d.finish(ctx, img, func(tx *store.Tx, after *aftermath) (editorial.ImageState, *editorial.Failure, error) {
 		after.event(img, "image.failed", map[string]any{"failure": f})
+		t := imageTidings("image.failed", img)
+		t.data["failure"] = f
+		after.tell(t)
 		return editorial.StateFailed, f, tx.GiveUp(ctx, img, f)
 	})
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -254,12 +255,15 @@ func (t *Tx) FinishJob(ctx context.Context, id string, state editorial.JobState,
 
 // JobFilter narrows a listing. The zero value lists everything.
 type JobFilter struct {
-	State   editorial.JobState
-	DraftID string
-	Stage   editorial.Stage // of which a picture is in, or failed at
-	Backend string          // that made or is making one of its pictures
-	// CreatedAfter and CreatedBefore bound the age; zero is no bound.
-	CreatedAfter, CreatedBefore time.Time
+	State     editorial.JobState
+	DraftID   string
+	Kind      editorial.JobKind
+	CreatedBy string
+	Stage     editorial.Stage // of which a picture is in, or failed at
+	Backend   string          // that made, or is making, one of its pictures
+	// CreatedAfter is of that moment and later, CreatedBefore earlier.
+	CreatedAfter  time.Time
+	CreatedBefore time.Time
 	// Before and BeforeID are the last row of the page before: newest first.
 	Before   time.Time
 	BeforeID string
@@ -268,40 +272,7 @@ type JobFilter struct {
 
 // Jobs lists jobs, newest first, with their images.
 func (r *Reader) Jobs(ctx context.Context, f JobFilter) ([]editorial.Job, error) {
-	where := []string{"1 = 1"}
-	var args []any
-	add := func(condition string, values ...any) {
-		where = append(where, condition)
-		args = append(args, values...)
-	}
-	switch {
-	case f.State.IsFinal():
-		add("final_state = ?", string(f.State))
-	case f.State != "":
-		// A live job stands where its most advanced live image does; only live
-		// rows are looked at, and those the partial index holds.
-		add(liveJobCondition[f.State])
-	}
-	if f.DraftID != "" {
-		add("draft_id = ?", f.DraftID)
-	}
-	if condition := stageCondition[f.Stage]; condition != "" {
-		add(`EXISTS (SELECT 1 FROM images i WHERE i.job_id = image_jobs.id AND ` + condition + `)`)
-	}
-	if f.Backend != "" {
-		add(`EXISTS (SELECT 1 FROM images i WHERE i.job_id = image_jobs.id AND i.backend = ?)`, f.Backend)
-	}
-	if !f.CreatedAfter.IsZero() {
-		add("created_at > ?", stamp{f.CreatedAfter})
-	}
-	if !f.CreatedBefore.IsZero() {
-		add("created_at < ?", stamp{f.CreatedBefore})
-	}
-	if !f.Before.IsZero() {
-		// As a row, so that the index is entered at the cursor; two conditions
-		// joined by OR would be read from its beginning.
-		add("(created_at, id) < (?, ?)", stamp{f.Before}, f.BeforeID)
-	}
+	where, args := f.conditions()
 	var rows []jobRow
 	err := r.all(ctx, &rows, `SELECT `+jobColumns+` FROM image_jobs WHERE `+strings.Join(where, " AND ")+
 		` ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, f.Limit)...)
@@ -309,6 +280,39 @@ func (r *Reader) Jobs(ctx context.Context, f JobFilter) ([]editorial.Job, error)
 		return nil, fmt.Errorf("list jobs: %w", err)
 	}
 	return r.withImages(ctx, rows)
+}
+
+// conditions are what the filter asks, in SQL.
+func (f *JobFilter) conditions() (where []string, args []any) {
+	where = []string{"1 = 1"}
+	add := func(wanted bool, condition string, values ...any) {
+		if wanted {
+			where, args = append(where, condition), append(args, values...)
+		}
+	}
+	add(f.State.IsFinal(), "final_state = ?", string(f.State))
+	// A live job stands where its most advanced live image does; only live rows
+	// are looked at, and those the partial index holds.
+	add(f.State != "" && !f.State.IsFinal(), liveJobCondition[f.State])
+	add(f.DraftID != "", "draft_id = ?", f.DraftID)
+	add(f.Kind != "", cmp.Or(kindCondition[f.Kind], "1 = 0"))
+	add(f.CreatedBy != "", "created_by = ?", f.CreatedBy)
+	add(f.Stage != "", "EXISTS (SELECT 1 FROM images i WHERE i.job_id = image_jobs.id AND "+cmp.Or(stageCondition[f.Stage], "1 = 0")+")")
+	add(f.Backend != "", "EXISTS (SELECT 1 FROM images i WHERE i.job_id = image_jobs.id AND i.backend = ?)", f.Backend)
+	add(!f.CreatedAfter.IsZero(), "created_at >= ?", stamp{f.CreatedAfter})
+	add(!f.CreatedBefore.IsZero(), "created_at < ?", stamp{f.CreatedBefore})
+	// As a row, so that the index is entered at the cursor; two conditions
+	// joined by OR would be read from its beginning.
+	add(!f.Before.IsZero(), "(created_at, id) < (?, ?)", stamp{f.Before}, f.BeforeID)
+	return where, args
+}
+
+// kindCondition spells the kinds out: the partial index of those that are rare
+// serves no parameter.
+var kindCondition = map[editorial.JobKind]string{
+	editorial.KindGenerate: `kind = 'generate'`,
+	editorial.KindImport:   `kind = 'import'`,
+	editorial.KindBackfill: `kind = 'backfill'`,
 }
 
 var liveJobCondition = map[editorial.JobState]string{

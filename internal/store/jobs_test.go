@@ -34,6 +34,7 @@ func TestJobsByStateAndDraft(t *testing.T) {
 		_, err := b.claim((*store.Tx).ClaimGenerate, generating.Images[1].ID, "a", lease)
 		b.must(err)
 		uploading := b.uploading("b").JobID
+		b.exec(`UPDATE images SET backend = 'card' WHERE job_id = '` + uploading + `'`)
 		failed := b.job(editorial.KindGenerate, "draft-2", 1, 1)
 		b.tx(func(tx *store.Tx) error {
 			return tx.FinishJob(t.Context(), failed.ID, editorial.JobFailed, failure, "")
@@ -50,6 +51,13 @@ func TestJobsByStateAndDraft(t *testing.T) {
 			{store.JobFilter{State: editorial.JobStored}, nil},
 			{store.JobFilter{DraftID: "draft-1"}, []string{generating.ID, queued.ID}},
 			{store.JobFilter{DraftID: "draft-1", State: editorial.JobFailed}, nil},
+			{store.JobFilter{Kind: editorial.KindGenerate, CreatedBy: "tester"}, []string{failed.ID, uploading, generating.ID, queued.ID}},
+			{store.JobFilter{Kind: editorial.KindBackfill}, nil},
+			{store.JobFilter{CreatedBy: "somebody else"}, nil},
+			{store.JobFilter{Backend: "card"}, []string{uploading}},
+			{store.JobFilter{Backend: "pexels"}, nil},
+			{store.JobFilter{CreatedBefore: time.Now().Add(-time.Hour)}, nil},
+			{store.JobFilter{CreatedAfter: time.Now().Add(-time.Hour), State: editorial.JobFailed}, []string{failed.ID}},
 			{store.JobFilter{DraftID: "'; DROP TABLE images; --"}, nil},
 		} {
 			if diff := cmp.Diff(tt.want, b.jobs(tt.filter)); diff != "" {

@@ -1,5 +1,10 @@
-// Package webhook tells others over HTTP that something happened. It decides
-// nothing and retries nothing: what is told, when, and how often is in the rows.
+// Package webhook tells others over HTTP that something happened: the site's
+// own front end, and endpoints that operators named, in the form of the
+// Standard Webhooks specification. It decides nothing and retries nothing: what
+// is told, when, and how often is in the rows.
+//
+// The trap: an endpoint's URL is a stranger's. [Sender] looks at the address at
+// the moment of dialling, not at the name before.
 package webhook
 
 import (
@@ -40,13 +45,19 @@ func PathsOf(slug string) []string { return []string{"/", "/archive", "/posts/" 
 
 // Revalidate tells the site about paths. Its error holds no secret.
 func (r *Revalidator) Revalidate(ctx context.Context, paths []string) error {
+	_, err := r.Tell(ctx, paths)
+	return err
+}
+
+// Tell is Revalidate with the status of the answer, 0 when there was none.
+func (r *Revalidator) Tell(ctx context.Context, paths []string) (status int, err error) {
 	body, err := json.Marshal(map[string]any{"paths": paths})
 	if err != nil {
-		return fmt.Errorf("revalidate: %w", err)
+		return 0, fmt.Errorf("revalidate: %w", err)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url, bytes.NewReader(body))
 	if err != nil {
-		return errors.New("revalidate: REVALIDATE_URL is not a URL")
+		return 0, errors.New("revalidate: REVALIDATE_URL is not a URL")
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if r.secret != "" {
@@ -54,12 +65,12 @@ func (r *Revalidator) Revalidate(ctx context.Context, paths []string) error {
 	}
 	res, err := r.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("revalidate: %s did not answer", req.URL.Host)
+		return 0, fmt.Errorf("revalidate: %s did not answer", req.URL.Host)
 	}
 	defer res.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection is used again
 	if res.StatusCode < 200 || res.StatusCode > 299 {
-		return fmt.Errorf("revalidate: %s answers %d", req.URL.Host, res.StatusCode)
+		return res.StatusCode, fmt.Errorf("revalidate: %s answers %d", req.URL.Host, res.StatusCode)
 	}
-	return nil
+	return res.StatusCode, nil
 }

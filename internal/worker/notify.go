@@ -11,6 +11,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/queue"
 	"github.com/glad-labs/frontispiece/internal/store"
 	"github.com/glad-labs/frontispiece/internal/telemetry"
+	"github.com/glad-labs/frontispiece/internal/webhook"
 	"github.com/glad-labs/frontispiece/tasks"
 )
 
@@ -24,20 +25,29 @@ type DeliveryRows interface {
 	PostponeDelivery(ctx context.Context, d store.Delivery, f *editorial.Failure, delay time.Duration) error
 }
 
-// Target is somebody who is told of posts. It is told at least once and may
-// hear the same event, with the same id, again.
+// Target is somebody who is told of events. It is told at least once and may
+// hear the same event, with the same id, again. status is that of its answer, 0
+// when none came; a [webhook.Final] ends the delivery at once.
 type Target interface {
-	Deliver(ctx context.Context, d store.Delivery) error
+	Deliver(ctx context.Context, d store.Delivery) (status int, err error)
 }
 
 // Notifier handles tasks.TypeNotify.
 type Notifier struct {
 	Rows    DeliveryRows
 	Targets map[string]Target
-	MaxWait time.Duration // longest back-off
-	Log     *slog.Logger
-	Metrics *telemetry.Metrics // nil: nothing is counted
+	// Endpoints is told of what no target of that name is there for; nil for
+	// nobody.
+	Endpoints Target
+	MaxWait   time.Duration // longest back-off of a target
+	Log       *slog.Logger
+	Metrics   *telemetry.Metrics // nil: nothing is counted
 }
+
+// endpointWait is the longest back-off of an endpoint, whoever runs it: with it
+// a receiver that is away hears of an event some 40 times in its 24 hours, at
+// first after 1, 2, 4, 8 and 16 seconds.
+const endpointWait = time.Hour
 
 // Notify tells one target of one event.
 func (n *Notifier) Notify(ctx context.Context, p tasks.Payload) error {
@@ -48,25 +58,32 @@ func (n *Notifier) Notify(ctx context.Context, p tasks.Payload) error {
 	if err != nil {
 		return &queue.RetryAfter{Delay: queue.Backoff(3, n.MaxWait), Reason: "the database did not answer"}
 	}
-	target, ok := n.Targets[d.Target]
-	if !ok {
+	target, name, wait := n.Targets[d.Target], d.Target, n.MaxWait
+	if target == nil {
+		target, name, wait = n.Endpoints, "webhook", endpointWait // one series for all of them
+	}
+	if target == nil {
 		f := editorial.NewFailure("no_target", editorial.StageNotify, editorial.Terminal, d.Target, "this target is not configured any more")
 		return n.end(ctx, d, f)
 	}
 	begun := time.Now()
-	err = target.Deliver(ctx, d)
-	n.Metrics.Took(telemetry.StageNotify, d.Target, time.Since(begun))
+	d.Status, err = target.Deliver(ctx, d)
+	n.Metrics.Took(telemetry.StageNotify, name, time.Since(begun))
 	if err == nil {
-		n.Metrics.Ended(telemetry.StageNotify, d.Target, telemetry.OutcomeOK)
+		n.Metrics.Ended(telemetry.StageNotify, name, telemetry.OutcomeOK)
 		return n.end(ctx, d, nil)
 	}
-	n.Metrics.Ended(telemetry.StageNotify, d.Target, string(editorial.Transient))
 	f := editorial.NewFailure("not_delivered", editorial.StageNotify, editorial.Transient, d.Target, err.Error())
+	var final *webhook.Final
+	if errors.As(err, &final) {
+		f.Code, f.Class = final.Code, editorial.Terminal
+	}
+	n.Metrics.Ended(telemetry.StageNotify, name, string(f.Class))
 	n.Log.WarnContext(ctx, "not delivered", "event", d.Event, "target", d.Target, "post", d.PostID, "attempt", d.Attempt, "error", f.Message)
-	if time.Since(d.CreatedAt) > notifyFor {
+	if final != nil || time.Since(d.CreatedAt) > notifyFor {
 		return n.end(ctx, d, f)
 	}
-	delay := queue.Backoff(d.Attempt, n.MaxWait)
+	delay := queue.Backoff(d.Attempt, wait)
 	if err := n.Rows.PostponeDelivery(context.WithoutCancel(ctx), d, f, delay); err != nil && !errors.Is(err, dispatch.ErrLostClaim) {
 		n.Log.WarnContext(ctx, "the rows could not be written; the delivery comes back", "error", err)
 	}

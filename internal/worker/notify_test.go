@@ -11,6 +11,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/queue"
 	"github.com/glad-labs/frontispiece/internal/store"
+	"github.com/glad-labs/frontispiece/internal/webhook"
 	"github.com/glad-labs/frontispiece/internal/worker"
 	"github.com/glad-labs/frontispiece/tasks"
 )
@@ -40,17 +41,19 @@ func (b *deliveryBook) PostponeDelivery(_ context.Context, _ store.Delivery, f *
 
 type targetFunc func() error
 
-func (f targetFunc) Deliver(context.Context, store.Delivery) error { return f() }
+func (f targetFunc) Deliver(context.Context, store.Delivery) (int, error) { return 0, f() }
 
 func TestNotify(t *testing.T) {
 	t.Parallel()
 	arrives := targetFunc(func() error { return nil })
 	refuses := targetFunc(func() error { return errors.New("site.example answers 503") })
+	gone := targetFunc(func() error { return &webhook.Final{Code: webhook.CodeGone, Message: "site.example answers 410"} })
 	tests := []struct {
 		name       string
 		claimErr   error
 		age        time.Duration
 		target     worker.Target
+		endpoints  worker.Target
 		ended      bool
 		failure    string
 		comesAgain bool
@@ -58,6 +61,9 @@ func TestNotify(t *testing.T) {
 		{name: "arrives", target: arrives, ended: true},
 		{name: "refused", target: refuses, failure: "not_delivered", comesAgain: true},
 		{name: "refused for a day", target: refuses, age: 25 * time.Hour, ended: true, failure: "not_delivered"},
+		{name: "refused for good", target: gone, ended: true, failure: webhook.CodeGone},
+		{name: "an endpoint", endpoints: arrives, ended: true},
+		{name: "an endpoint that is away", endpoints: refuses, failure: "not_delivered", comesAgain: true},
 		{name: "nobody to tell any more", ended: true, failure: "no_target"},
 		{name: "somebody else tells it", claimErr: dispatch.ErrNotDue, target: refuses},
 		{name: "the database is away", claimErr: errors.New("connection refused"), target: refuses, comesAgain: true},
@@ -69,6 +75,7 @@ func TestNotify(t *testing.T) {
 				ID: "d", Event: "post.published", Target: "revalidate", Attempt: 1, CreatedAt: time.Now().Add(-tt.age),
 			}}
 			n := &worker.Notifier{Rows: book, Targets: map[string]worker.Target{}, MaxWait: time.Minute, Log: slog.New(slog.DiscardHandler)}
+			n.Endpoints = tt.endpoints
 			if tt.target != nil {
 				n.Targets["revalidate"] = tt.target
 			}
