@@ -43,7 +43,7 @@ func (a *App) RunAPI(ctx context.Context, stdout io.Writer) error {
 func (a *App) handler(drain context.Context) (http.Handler, error) {
 	mux := http.NewServeMux()
 	callers := a.authenticator()
-	waiter := events.NewWaiter(a.hub, a.store)
+	waiter := events.NewWaiter(a.hub, a.journal, a.store)
 
 	deps := siteapi.Deps{
 		Dispatch: a.dispatch, Store: a.store, Waiter: waiter, Progress: a.progress, Links: a.cdn, Inspector: a.inspector,
@@ -58,7 +58,7 @@ func (a *App) handler(drain context.Context) (http.Handler, error) {
 	site := siteapi.New(deps)
 	site.Register(mux)
 	jobs := v1.New(drain, v1.Config{
-		Dispatch: a.dispatch, Store: a.store, Wait: waiter, Watch: a.watch, Auth: callers,
+		Dispatch: a.dispatch, Store: a.store, Wait: waiter, Watch: a.watch, Journal: a.journal, Auth: callers,
 		Progress: a.progress, WatchProgress: a.watchProgress,
 		Generators: a.generatorList(), Health: a.inspector.health, Log: a.log, Version: Version(), CursorKey: a.cursorKey(),
 	})

@@ -73,6 +73,7 @@ type App struct {
 	queue    *queue.Queue
 	hub      *events.Hub
 	progress *events.Board
+	journal  *events.Journal
 	dispatch *dispatch.Dispatch
 	chain    *imagegen.Chain
 	stock    *pexels.RedisBudget // nil: no stock photos
@@ -198,10 +199,12 @@ func (a *App) openQueue(ctx context.Context, _ Part) error {
 	}
 	a.hub = events.NewHub(q.Redis(), a.log)
 	a.progress = events.NewBoard(q.Redis(), a.hub)
+	a.journal = events.NewJournal(a.hub, a.store, a.log)
 	// Heard until the very end: requests that drain still wait for pictures.
 	hearing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var hub sync.WaitGroup
 	hub.Go(func() { a.hub.Run(hearing) })
+	hub.Go(func() { a.journal.Run(hearing) })
 	a.onClose(func() error { stop(); hub.Wait(); return nil })
 	return nil
 }
@@ -246,6 +249,7 @@ func (a *App) openDispatch() {
 		Store: a.store, Ringer: a.queue, Notifier: a.hub, Capabilities: a.chain, Links: a.cdn, Log: a.log,
 		Lease: a.pace.lease, SpoolLostAfter: a.cfg.SpoolLostAfter, Targets: a.targets(),
 		MaxJobs: a.cfg.MaxJobs, MaxJobsPerCaller: a.cfg.MaxJobsPerCaller,
+		PlainWebhooks: len(a.cfg.WebhookNetworks) > 0,
 	})
 }
 

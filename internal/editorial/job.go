@@ -197,6 +197,7 @@ type Job struct {
 type JobEvent struct {
 	ID      int64
 	JobID   string
+	DraftID string // the job's; filled in by reading
 	ImageID string // empty when the event concerns the whole job
 	Type    string // noun.verb: image.spooled, job.canceled
 	Data    map[string]any

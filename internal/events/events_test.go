@@ -2,7 +2,6 @@ package events_test
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"testing"
@@ -12,7 +11,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/glad-labs/frontispiece/internal/dispatch"
-	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/events"
 	"github.com/glad-labs/frontispiece/internal/queue"
 )
@@ -132,85 +130,4 @@ func TestNotesWithoutRedis(t *testing.T) {
 			t.Error("a watcher in the same process was not told")
 		}
 	})
-}
-
-// jobs is rows that change at set times.
-type jobs struct {
-	finalAt time.Time
-	err     error
-
-	mu    sync.Mutex
-	reads int
-}
-
-func (j *jobs) Job(ctx context.Context, id string) (editorial.Job, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.reads++
-	if err := errors.Join(j.err, ctx.Err()); err != nil {
-		return editorial.Job{}, err
-	}
-	job := editorial.Job{ID: id, State: editorial.JobGenerating}
-	if !j.finalAt.IsZero() && !time.Now().Before(j.finalAt) {
-		job.State = editorial.JobStored
-	}
-	return job, nil
-}
-
-func TestWaitJob(t *testing.T) {
-	t.Parallel()
-	errRows := errors.New("the database is away")
-	tests := []struct {
-		name      string
-		final     time.Duration // after the start; negative: never
-		note      time.Duration // after the start; negative: none
-		redisAway bool
-		rows      error
-		want      editorial.JobState
-		at        time.Duration // when it returns
-		reads     int           // at most
-	}{
-		{name: "final already", final: 0, note: -1, want: editorial.JobStored, at: 0, reads: 1},
-		{name: "told at once", final: 1700 * time.Millisecond, note: 1700 * time.Millisecond, want: editorial.JobStored, at: 1700 * time.Millisecond, reads: 2},
-		{name: "the note was lost", final: 7 * time.Second, note: -1, want: editorial.JobStored, at: 9 * time.Second, reads: 4},
-		{name: "Redis is away", final: 7 * time.Second, note: -1, redisAway: true, want: editorial.JobStored, at: 9 * time.Second, reads: 4},
-		{name: "a note that says nothing", final: -1, note: time.Second, want: editorial.JobGenerating, at: 10 * time.Second, reads: 5},
-		{name: "the deadline", final: -1, note: -1, want: editorial.JobGenerating, at: 10 * time.Second, reads: 4},
-		{name: "rows that cannot be read", final: -1, note: -1, rows: errRows, at: 0, reads: 1},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				q, hub := hearing(t)
-				if tt.redisAway {
-					q.Close()
-				}
-				start := time.Now()
-				rows := &jobs{err: tt.rows}
-				if tt.final >= 0 {
-					rows.finalAt = start.Add(tt.final)
-				}
-				if tt.note >= 0 {
-					time.AfterFunc(tt.note, func() { hub.Notify(context.Background(), dispatch.Note{JobID: "job", Type: "job.stored"}) })
-				}
-				ctx, cancel := context.WithDeadline(t.Context(), start.Add(10*time.Second))
-				defer cancel()
-				job, err := events.NewWaiter(hub, rows).WaitJob(ctx, "job")
-				if !errors.Is(err, tt.rows) || job.State != tt.want {
-					t.Errorf("WaitJob = %q, %v; want %q, %v", job.State, err, tt.want, tt.rows)
-				}
-				if took := time.Since(start); took != tt.at {
-					t.Errorf("it took %s, want %s", took, tt.at)
-				}
-				if rows.reads > tt.reads {
-					t.Errorf("the row was read %d times, want at most %d", rows.reads, tt.reads)
-				}
-				if n := hub.Watching(); n != 0 {
-					t.Errorf("%d watchers are left", n)
-				}
-				<-time.After(11 * time.Second) // the note that was set may still be to come
-			})
-		})
-	}
 }

@@ -4,12 +4,16 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+
+	"github.com/glad-labs/frontispiece/internal/v1"
 )
 
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.draft("draft-1", "A lighthouse")
+	var hook v1.Webhook
+	w.do("POST", "/v1/webhooks", newHook).decode(t, &hook)
 	mine := w.submit(map[string]any{}, header{"Authorization", "Bearer author"})
 	theirs := w.submit(map[string]any{})
 	tests := []struct {
@@ -32,6 +36,15 @@ func TestRoles(t *testing.T) {
 		{"POST", "/v1/drafts/draft-1/approve", nil, []string{"editor", "operator"}},
 		{"POST", "/v1/drafts/draft-1/reject", map[string]any{"reason": "no"}, []string{"editor", "operator"}},
 		{"POST", "/v1/drafts/draft-1/choose", map[string]any{"image_id": mine.Candidates[0].ID}, []string{"editor", "operator"}},
+		{"POST", "/v1/webhooks", newHook, []string{"operator"}},
+		{"GET", "/v1/webhooks", nil, []string{"operator"}},
+		{"GET", hook.URLs.Self, nil, []string{"operator"}},
+		{"PATCH", hook.URLs.Self, `{}`, []string{"operator"}},
+		{"POST", hook.URLs.Rotate, nil, []string{"operator"}},
+		{"POST", hook.URLs.Ping, nil, []string{"operator"}},
+		{"GET", hook.URLs.Deliveries, nil, []string{"operator"}},
+		{"POST", hook.URLs.Deliveries + "/x/resend", nil, []string{"operator"}},
+		{"DELETE", hook.URLs.Self, nil, []string{"operator"}},
 		{"GET", "/openapi.json", nil, []string{"nobody", "author", "editor", "operator"}},
 		{"GET", "/docs", nil, []string{"nobody", "author", "editor", "operator"}},
 	}

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,6 +31,11 @@ func FuzzEveryRoute(f *testing.F) {
 		{"GET", "/v1/posts/a-slug", "", ""},
 		{"GET", "/v1/capabilities", "", ""},
 		{"GET", "/docs", "", ""},
+		{"POST", "/v1/webhooks", "", newHook},
+		{"GET", "/v1/webhooks/x/deliveries", "state=failed&limit=1&cursor=abc", ""},
+		{"PATCH", "/v1/webhooks/00000000-0000-7000-8000-000000000000", "", `{"enabled":true}`},
+		{"POST", "/v1/webhooks/x/rotate", "", `{"overlap_seconds":1}`},
+		{"DELETE", "/v1/webhooks/x", "", ""},
 	} {
 		f.Add(seed.method, seed.path, seed.query, seed.body)
 	}
@@ -39,7 +45,7 @@ func FuzzEveryRoute(f *testing.F) {
 		if !strings.HasPrefix(path, "/") || strings.HasSuffix(path, "/events") || strings.Contains(query, "wait") {
 			t.Skip("not a path, or one that waits for what never comes")
 		}
-		if method != "GET" && method != "POST" {
+		if !slices.Contains([]string{"GET", "POST", "PATCH", "DELETE"}, method) {
 			t.Skip("a method that the server answers itself")
 		}
 		w := *shared

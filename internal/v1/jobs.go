@@ -306,10 +306,15 @@ func (a *API) retryJob(ctx context.Context, in *jobIDInput) (*jobOutput, error) 
 }
 
 type listJobsInput struct {
-	State  string `query:"state" enum:"queued,generating,uploading,stored,failed,canceled,superseded" doc:"Only jobs in this state"`
-	Draft  string `query:"draft" maxLength:"255" doc:"Only the rounds of this draft"`
-	Cursor string `query:"cursor" maxLength:"1024" doc:"next_cursor of the page before, with the same filters"`
-	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
+	State         string    `query:"state" enum:"queued,generating,uploading,stored,failed,canceled,superseded" doc:"Only jobs in this state"`
+	Draft         string    `query:"draft" maxLength:"255" doc:"Only the rounds of this draft"`
+	Kind          string    `query:"kind" enum:"generate,import,backfill" doc:"Only jobs of this kind"`
+	CreatedBy     string    `query:"created_by" maxLength:"255" doc:"Only what this caller asked for; me is whoever asks now"`
+	Backend       string    `query:"backend" maxLength:"255" doc:"Only jobs of which this generator made, or is making, a picture" example:"card"`
+	CreatedAfter  time.Time `query:"created_after" doc:"Only jobs of that moment and later"`
+	CreatedBefore time.Time `query:"created_before" doc:"Only earlier jobs"`
+	Cursor        string    `query:"cursor" maxLength:"1024" doc:"next_cursor of the page before, with the same filters"`
+	Limit         int       `query:"limit" minimum:"1" maximum:"100" default:"20"`
 }
 
 // JobList is a page of jobs, newest first.
@@ -324,15 +329,20 @@ type listJobsOutput struct {
 }
 
 func (a *API) listJobs(ctx context.Context, in *listJobsInput) (*listJobsOutput, error) {
-	scope := fmt.Sprintf("jobs %q %q", in.State, in.Draft)
+	f := store.JobFilter{
+		State: editorial.JobState(in.State), DraftID: in.Draft, Kind: editorial.JobKind(in.Kind), CreatedBy: in.CreatedBy,
+		Backend: in.Backend, CreatedAfter: in.CreatedAfter, CreatedBefore: in.CreatedBefore, Limit: in.Limit + 1,
+	}
+	if f.CreatedBy == "me" {
+		f.CreatedBy = caller(ctx)
+	}
+	scope := fmt.Sprintf("jobs %+q", []any{f.State, f.DraftID, f.Kind, f.CreatedBy, f.Backend, f.CreatedAfter.UnixNano(), f.CreatedBefore.UnixNano()})
 	at, err := a.openCursor(scope, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	// One more than asked tells whether there is another page.
-	jobs, err := a.Store.Jobs(ctx, store.JobFilter{
-		State: editorial.JobState(in.State), DraftID: in.Draft, Before: at.Before, BeforeID: at.ID, Limit: in.Limit + 1,
-	})
+	f.Before, f.BeforeID = at.Before, at.ID
+	jobs, err := a.Store.Jobs(ctx, f) // one more than asked tells whether there is another page
 	if err != nil {
 		return nil, err
 	}
@@ -362,6 +372,7 @@ type Event struct {
 	ID      int64          `json:"id" doc:"Rises; also the id of the stream's event"`
 	Type    string         `json:"type" doc:"noun.verb" example:"image.spooled"`
 	JobID   string         `json:"job_id" format:"uuid"`
+	DraftID string         `json:"draft_id,omitempty" doc:"The draft that the job is for"`
 	ImageID string         `json:"image_id,omitempty" format:"uuid" doc:"Absent when the whole job is meant"`
 	Data    map[string]any `json:"data,omitempty"`
 	At      time.Time      `json:"at"`
@@ -382,7 +393,7 @@ func (a *API) history(ctx context.Context, in *historyInput) (*historyOutput, er
 	if _, err := a.readJob(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	events, err := a.Store.Events(ctx, in.ID, in.After, in.Limit+1)
+	events, err := a.Store.EventLog(ctx, store.EventFilter{JobID: in.ID, After: in.After, Limit: in.Limit + 1})
 	if err != nil {
 		return nil, err
 	}
@@ -397,5 +408,5 @@ func (a *API) history(ctx context.Context, in *historyInput) (*historyOutput, er
 }
 
 func viewEvent(e editorial.JobEvent) Event {
-	return Event{ID: e.ID, Type: e.Type, JobID: e.JobID, ImageID: e.ImageID, Data: e.Data, At: e.At}
+	return Event{ID: e.ID, Type: e.Type, JobID: e.JobID, DraftID: e.DraftID, ImageID: e.ImageID, Data: e.Data, At: e.At}
 }

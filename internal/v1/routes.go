@@ -25,6 +25,7 @@ const (
 	tagJobs   = "Jobs"
 	tagDrafts = "Drafts"
 	tagPosts  = "Posts"
+	tagHooks  = "Webhooks"
 	tagAbout  = "About"
 )
 
@@ -47,8 +48,13 @@ func (a *API) register() {
 	route(a, auth.Author, huma.Operation{
 		OperationID: "watchJob", Method: http.MethodGet, Path: "/v1/jobs/{id}/events", Tags: []string{tagJobs},
 		Summary:     "Follow a job as server-sent events",
-		Description: "Sends the job's history and then what happens, each event named by its type with an Event as data; the last is named end and has the Job as data. Comments keep a silent stream open. Connect again with Last-Event-ID to go on; 204 says that there is nothing more to come.",
+		Description: "Sends the job's history and then what happens, each event named by its type with an Event as data; the last is named end and has the Job as data. Where the generator tells how far it is, image.progress says so in between, without an id. Comments keep a silent stream open. Connect again with Last-Event-ID to go on; 204 says that there is nothing more to come.",
 	}, a.events, eventStream, empty(http.StatusNoContent, "The job has ended and the client has seen everything"), fails(404, 422))
+	route(a, auth.Author, huma.Operation{
+		OperationID: "watchAll", Method: http.MethodGet, Path: "/v1/events", Tags: []string{tagJobs},
+		Summary:     "Follow all jobs and decisions as server-sent events",
+		Description: "For a board: open it, then read the lists, and read a job or a draft again when an event names it. Begins with what happens next; connect again with Last-Event-ID and nothing is missed. It never ends by itself.",
+	}, a.allEvents, eventStream, fails(422))
 	route(a, auth.Author, huma.Operation{
 		OperationID: "jobHistory", Method: http.MethodGet, Path: "/v1/jobs/{id}/history", Tags: []string{tagJobs},
 		Summary: "Read what happened to a job",
@@ -101,6 +107,51 @@ func (a *API) register() {
 		OperationID: "capabilities", Method: http.MethodGet, Path: "/v1/capabilities", Tags: []string{tagAbout},
 		Summary: "What can be asked for",
 	}, a.capabilities)
+	a.registerWebhooks()
+}
+
+// registerWebhooks are the routes by which operators say who is told of events.
+func (a *API) registerWebhooks() {
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "createWebhook", Method: http.MethodPost, Path: "/v1/webhooks", Tags: []string{tagHooks}, DefaultStatus: http.StatusCreated,
+		Summary:     "Have events sent to a URL",
+		Description: "Events are posted as the Standard Webhooks specification (standardwebhooks.com) says, signed with HMAC-SHA256: check webhook-signature with one of its libraries and know an event again by its webhook-id. Each is sent at least once, for up to 24 hours until a 2xx answers; 410 disables the webhook. This answer alone carries the secret.",
+	}, a.createWebhook, fails(409, 413, 415, 422))
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "listWebhooks", Method: http.MethodGet, Path: "/v1/webhooks", Tags: []string{tagHooks},
+		Summary: "List webhooks",
+	}, a.listWebhooks)
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "getWebhook", Method: http.MethodGet, Path: "/v1/webhooks/{id}", Tags: []string{tagHooks},
+		Summary: "Look at a webhook",
+	}, a.getWebhook, fails(404))
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "changeWebhook", Method: http.MethodPatch, Path: "/v1/webhooks/{id}", Tags: []string{tagHooks},
+		Summary: "Change a webhook, or disable and enable it",
+	}, a.changeWebhook, fails(404, 413, 415, 422))
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "deleteWebhook", Method: http.MethodDelete, Path: "/v1/webhooks/{id}", Tags: []string{tagHooks}, DefaultStatus: http.StatusNoContent,
+		Summary: "Delete a webhook",
+	}, a.deleteWebhook, fails(404))
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "rotateWebhook", Method: http.MethodPost, Path: "/v1/webhooks/{id}/rotate", Tags: []string{tagHooks},
+		Summary:     "Give a webhook a new secret",
+		Description: "The old secret signs beside the new one for the overlap, a day unless asked otherwise. This answer alone carries the new secret.",
+	}, a.rotateWebhook, fails(404, 413, 415, 422))
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "pingWebhook", Method: http.MethodPost, Path: "/v1/webhooks/{id}/ping", Tags: []string{tagHooks}, DefaultStatus: http.StatusAccepted,
+		Summary: "Try a webhook with an event that says nothing",
+	}, a.pingWebhook, fails(404, 409))
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "listDeliveries", Method: http.MethodGet, Path: "/v1/webhooks/{id}/deliveries", Tags: []string{tagHooks},
+		Summary:     "See what was sent to a webhook and what came of it",
+		Description: "Newest first. What has ended is kept for 30 days.",
+	}, a.listDeliveries, fails(404, 422))
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "resendDelivery", Method: http.MethodPost, Path: "/v1/webhooks/{id}/deliveries/{delivery}/resend", Tags: []string{tagHooks}, DefaultStatus: http.StatusAccepted,
+		Summary:     "Send an event to a webhook again",
+		Description: "Under the event's own id. One that is still pending is sent at once; for one that has ended there is a new delivery.",
+	}, a.resendDelivery, fails(404, 409))
 }
 
 // option adds to an operation's documentation.
@@ -245,6 +296,7 @@ func (a *API) humaConfig() huma.Config {
 				{Name: tagJobs, Description: "Pictures being made"},
 				{Name: tagDrafts, Description: "Content that waits for a decision"},
 				{Name: tagPosts, Description: "What was published"},
+				{Name: tagHooks, Description: "Who is told of events"},
 				{Name: tagAbout, Description: "This installation"},
 			},
 		},

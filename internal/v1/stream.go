@@ -6,18 +6,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/events"
+	"github.com/glad-labs/frontispiece/internal/store"
 )
-
-type eventsInput struct {
-	ID          string `path:"id" doc:"The job's id"`
-	LastEventID int64  `header:"Last-Event-ID" minimum:"0" doc:"Sent by browsers when they connect again: the stream goes on after it"`
-}
 
 // Limits of a stream.
 const (
@@ -28,58 +26,110 @@ const (
 	slowClient = 30 * time.Second
 	// retryMillis is what an EventSource waits before it connects again.
 	retryMillis = 3000
+	// lookEvery is after how many heartbeats a job's row is read all the same.
+	lookEvery = 20
 )
+
+type eventsInput struct {
+	ID          string `path:"id" doc:"The job's id"`
+	LastEventID int64  `header:"Last-Event-ID" minimum:"0" doc:"Sent by browsers when they connect again: the stream goes on after it"`
+}
 
 // events answers with a job's history from its beginning, or from what the
 // client has seen, and then with what happens until the job ends.
 func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
-	job, err := a.readJob(ctx, in.ID)
+	watcher, err := a.Journal.Follow(ctx, in.ID) // before the first look, or a change could fall in between
 	if err != nil {
 		return nil, err
 	}
+	job, err := a.readJob(ctx, in.ID)
+	if err != nil {
+		watcher.Close()
+		return nil, err
+	}
 	if in.LastEventID > 0 && job.State.IsFinal() {
-		more, err := a.Store.Events(ctx, in.ID, in.LastEventID, 1)
-		if err != nil {
-			return nil, err
-		}
-		if len(more) == 0 {
+		more, err := a.Store.EventLog(ctx, store.EventFilter{JobID: in.ID, After: in.LastEventID, Limit: 1})
+		if err != nil || len(more) == 0 {
+			watcher.Close()
+			if err != nil {
+				return nil, err
+			}
 			// The only answer that stops an EventSource from asking again.
 			return &huma.StreamResponse{Body: func(h huma.Context) { h.SetStatus(http.StatusNoContent) }}, nil
 		}
 	}
-	return &huma.StreamResponse{Body: func(h huma.Context) { //nolint:contextcheck // huma's context carries it
-		_, w := humago.Unwrap(h)
-		s := &stream{api: a, w: w, rc: http.NewResponseController(w), jobID: in.ID, last: in.LastEventID}
-		if err := s.run(h.Context()); err != nil && h.Context().Err() == nil {
-			a.Log.DebugContext(h.Context(), "an event stream broke off", "job", in.ID, "error", err)
-		}
-	}}, nil
+	return a.stream(watcher, stream{filter: store.EventFilter{JobID: in.ID}, last: in.LastEventID, at: in.LastEventID, pictures: picturesOf(job)}), nil
+}
+
+type allEventsInput struct {
+	Job         string `query:"job" format:"uuid" doc:"Only those of one job"`
+	Draft       string `query:"draft" maxLength:"255" doc:"Only those of one draft's jobs"`
+	LastEventID int64  `header:"Last-Event-ID" minimum:"0" doc:"Sent by browsers when they connect again: the stream goes on after it"`
+}
+
+// allEvents answers with what happens to every job, for as long as the client
+// stays.
+func (a *API) allEvents(ctx context.Context, in *allEventsInput) (*huma.StreamResponse, error) {
+	job := strings.ToLower(in.Job)
+	topic := events.All
+	switch {
+	case job != "":
+		topic = job
+	case in.Draft != "":
+		topic = in.Draft
+	}
+	watcher, err := a.Journal.Follow(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	s := stream{filter: store.EventFilter{JobID: job, DraftID: in.Draft}, last: in.LastEventID, at: in.LastEventID, endless: true}
+	if s.at == 0 {
+		_, s.at, _ = a.Journal.Since(0, func(*editorial.JobEvent) bool { return false })
+	}
+	return a.stream(watcher, s), nil
 }
 
 // stream is one event stream being written.
 type stream struct {
-	api   *API
-	w     http.ResponseWriter
-	rc    *http.ResponseController
-	jobID string
-	last  int64 // id of the last event sent
+	api     *API
+	w       http.ResponseWriter
+	rc      *http.ResponseController
+	filter  store.EventFilter // whose events
+	endless bool              // does not end with the job
+	last    int64             // id of the last event sent
+	at      int64             // nothing up to here is still to be sent
+
+	pictures []string             // whose progress is sent; none for an endless stream
+	shown    map[string]time.Time // when their progress was, that was sent last
+}
+
+func (a *API) stream(watcher *events.Watcher, s stream) *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(h huma.Context) { //nolint:contextcheck // huma's context carries it
+		defer watcher.Close()
+		_, w := humago.Unwrap(h)
+		s.api, s.w, s.rc = a, w, http.NewResponseController(w)
+		if err := s.run(h.Context(), watcher.C()); err != nil && h.Context().Err() == nil {
+			a.Log.DebugContext(h.Context(), "an event stream broke off", "job", s.filter.JobID, "error", err)
+		}
+	}}
 }
 
 // run ends when the job has, when the client is gone or too slow, or when the
 // server drains.
-func (s *stream) run(ctx context.Context) error {
-	changed, stop := s.api.Watch(s.jobID) // before the first look, or a change could fall in between
-	defer stop()
+func (s *stream) run(ctx context.Context, changed <-chan struct{}) error {
 	h := s.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
 	s.w.WriteHeader(http.StatusOK)
-	if err := s.send(fmt.Appendf(nil, "retry: %d\n\n", retryMillis)); err != nil {
+	if err := s.begin(); err != nil {
 		return err
 	}
+	further, stop := s.watchProgress()
+	defer stop()
 	heartbeat := time.NewTicker(s.api.Heartbeat)
 	defer heartbeat.Stop()
+	beats := 0
 	for look := true; ; {
 		ended, err := s.catchUp(ctx, look)
 		if ended || err != nil {
@@ -92,65 +142,118 @@ func (s *stream) run(ctx context.Context) error {
 		case <-s.api.drain.Done():
 			return nil
 		case <-changed:
+		case <-further:
+			if err := s.sendProgress(ctx); err != nil {
+				return err
+			}
 		case <-heartbeat.C:
 			if err := s.send([]byte(": still here\n\n")); err != nil {
 				return err
 			}
-			look = true // a note may have been lost
+			beats++
+			look = beats%lookEvery == 0
 		}
 	}
 }
 
+// begin tells the client how long to wait before it connects again and, where
+// there is no history to begin with, from where to go on then: an id without
+// data moves an EventSource's last id and is no event.
+func (s *stream) begin() error {
+	text := fmt.Appendf(nil, "retry: %d\n\n", retryMillis)
+	if s.endless && s.last == 0 && s.at > 0 {
+		text = fmt.Appendf(text, "id: %d\n\n", s.at)
+	}
+	return s.send(text)
+}
+
 // catchUp sends what is new, and the end when the job has ended. Unless look is
-// true the job's row is read only when an event says that it ended: most
-// changes then cost one query.
+// true the job's row is read only when an event says that it ended: what
+// happens then costs no query at all.
 func (s *stream) catchUp(ctx context.Context, look bool) (ended bool, err error) {
 	final, err := s.sendNew(ctx)
-	if err != nil || !final && !look {
+	if err != nil || s.endless || !final && !look {
 		return false, err
 	}
-	job, err := s.api.Store.Job(ctx, s.jobID)
+	job, err := s.api.Store.Job(ctx, s.filter.JobID)
 	if err != nil || !job.State.IsFinal() {
 		return false, err
 	}
-	// The end was written together with its events: whatever was not there at
-	// the first look is there now.
-	if _, err := s.sendNew(ctx); err != nil {
+	// The end was written together with its events, so they are all there,
+	// whatever the journal still waits for.
+	if _, err := s.sendRows(ctx, 0); err != nil {
 		return false, err
 	}
 	data, err := json.Marshal(viewJob(job, 0))
 	if err != nil {
-		return false, fmt.Errorf("encode job %s: %w", s.jobID, err)
+		return false, fmt.Errorf("encode job %s: %w", job.ID, err)
 	}
 	return true, s.send(event(s.last, "end", data))
 }
 
+// sendNew sends what the journal has and, where its memory does not reach back
+// far enough, first what the rows have.
 func (s *stream) sendNew(ctx context.Context) (final bool, err error) {
-	for {
-		events, err := s.api.Store.Events(ctx, s.jobID, s.last, eventPage)
-		if err != nil || len(events) == 0 {
+	list, head, whole := s.api.Journal.Since(s.at, s.wants)
+	if !whole {
+		if final, err = s.sendRows(ctx, head); err != nil {
 			return final, err
 		}
-		var page bytes.Buffer
-		for _, e := range events {
-			data, err := json.Marshal(viewEvent(e))
-			if err != nil {
-				return false, fmt.Errorf("encode event %d: %w", e.ID, err)
-			}
-			page.Write(event(e.ID, e.Type, data))
-			s.last = e.ID
-			final = final || endsJob(e.Type)
-		}
-		if err := s.send(page.Bytes()); err != nil {
-			return false, err
+		list, head, whole = s.api.Journal.Since(max(s.at, head), s.wants)
+		if !whole { // it remembers too little for how long that took
+			return s.sendNew(ctx)
 		}
 	}
+	more, err := s.sendEvents(list)
+	s.at = max(s.at, head)
+	return final || more, err
+}
+
+func (s *stream) wants(e *editorial.JobEvent) bool {
+	return (s.filter.JobID == "" || s.filter.JobID == e.JobID) && (s.filter.DraftID == "" || s.filter.DraftID == e.DraftID)
+}
+
+// sendRows sends what the rows have up to an id, 0 for all of it.
+func (s *stream) sendRows(ctx context.Context, upTo int64) (final bool, err error) {
+	f := s.filter
+	f.After, f.UpTo, f.Limit = s.at, upTo, eventPage
+	for {
+		list, err := s.api.Store.EventLog(ctx, f)
+		if err != nil {
+			return final, err
+		}
+		ended, err := s.sendEvents(list)
+		final = final || ended
+		if err != nil || len(list) < f.Limit {
+			s.at = max(s.at, upTo)
+			return final, err
+		}
+		f.After = list[len(list)-1].ID
+		s.at = f.After
+	}
+}
+
+func (s *stream) sendEvents(list []editorial.JobEvent) (final bool, err error) {
+	if len(list) == 0 {
+		return false, nil
+	}
+	var text bytes.Buffer
+	for _, e := range list {
+		data, err := json.Marshal(viewEvent(e))
+		if err != nil {
+			return false, fmt.Errorf("encode event %d: %w", e.ID, err)
+		}
+		text.Write(event(e.ID, e.Type, data))
+		final = final || endsJob(e.Type)
+	}
+	s.last = list[len(list)-1].ID
+	return final, s.send(text.Bytes())
 }
 
 // endsJob reports whether an event is of the kind "job.<final state>".
 func endsJob(kind string) bool {
-	const prefix = "job."
-	return len(kind) > len(prefix) && kind[:len(prefix)] == prefix && editorial.JobState(kind[len(prefix):]).IsFinal()
+	state, ok := strings.CutPrefix(kind, "job.")
+	return ok && editorial.JobState(state).IsFinal()
 }
 
 func event(id int64, kind string, data []byte) []byte {

@@ -2,7 +2,9 @@ package v1_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/events"
+	"github.com/glad-labs/frontispiece/internal/store"
 	"github.com/glad-labs/frontispiece/internal/v1"
 )
 
@@ -144,9 +151,14 @@ func previous(t *testing.T, id string) string {
 
 func TestStreamSendsHeartbeatsAndLooksByItself(t *testing.T) {
 	t.Parallel()
-	// Nobody tells this API of changes, as with Redis away.
-	silent := func(string) (<-chan struct{}, func()) { return nil, func() {} }
-	w := newWorld(t, func(c *v1.Config) { c.Watch, c.Heartbeat = silent, 5*time.Millisecond })
+	w := newWorld(t, func(c *v1.Config) {
+		// Nobody tells this journal of changes, as with Redis away.
+		log := slog.New(slog.DiscardHandler)
+		journal := events.NewJournal(events.NewHub(nil, log), c.Store.(*store.Store), log)
+		journal.Every = 5 * time.Millisecond
+		go journal.Run(t.Context())
+		c.Journal, c.Heartbeat = journal, 5*time.Millisecond
+	})
 	job := w.submit(map[string]any{})
 	_, events := w.open(w.listen(), job.URLs.Events, "")
 	next(t, events)
@@ -155,6 +167,87 @@ func TestStreamSendsHeartbeatsAndLooksByItself(t *testing.T) {
 	}
 	w.finish(job.Candidates[0].ID)
 	for next(t, events).event != "end" {
+	}
+}
+
+// A board sees every job and every decision from where it began, and after a
+// break all that it missed.
+func TestStreamOfEverything(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	server := w.listen()
+	w.submit(map[string]any{}) // before anybody looks
+	w.draft("draft-1", "A lighthouse at dawn")
+	_, all := w.open(server, "/v1/events", "")
+	begun := next(t, all)
+	if begun.id == "" || begun.event != "" {
+		t.Fatalf("a board begins with %+v, want where it begins", begun)
+	}
+	first := w.submit(map[string]any{"draft_id": "draft-1"})
+	second := w.submit(map[string]any{})
+	_, ofDraft := w.open(server, "/v1/events?draft=draft-1", begun.id)
+	_, ofJob := w.open(server, "/v1/events?job="+strings.ToUpper(second.ID), begun.id)
+	w.do("POST", second.URLs.Cancel, nil)
+	w.finish(first.Candidates[0].ID)
+	w.do("POST", "/v1/drafts/draft-1/approve", nil)
+
+	ofFirst := []string{"job.queued", "image.generating", "image.spooled", "image.uploading", "image.stored", "job.stored", "draft.approved", "post.published"}
+	ofSecond := []string{"job.queued", "image.canceled", "job.canceled"}
+	for name, tt := range map[string]struct {
+		stream        <-chan sse
+		first, second []string
+	}{
+		"all": {all, ofFirst, ofSecond}, "the draft": {ofDraft, ofFirst, nil}, "the job": {ofJob, nil, ofSecond},
+	} {
+		var got [2][]string
+		var last sse
+		for range len(tt.first) + len(tt.second) {
+			last = next(t, tt.stream)
+			var e v1.Event
+			if err := json.Unmarshal([]byte(last.data), &e); err != nil || e.Type != last.event || fmt.Sprint(e.ID) != last.id {
+				t.Fatalf("%s: %+v, %v", name, last, err)
+			}
+			which := 0
+			if e.JobID == second.ID {
+				which = 1
+			} else if e.DraftID != "draft-1" {
+				t.Errorf("%s: %s of draft %q", name, e.Type, e.DraftID)
+			}
+			got[which] = append(got[which], e.Type)
+		}
+		if diff := cmp.Diff([2][]string{tt.first, tt.second}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	w.do("GET", "/v1/events?job=nonsense", nil).problem(t, http.StatusUnprocessableEntity)
+}
+
+func TestStreamTellsProgress(t *testing.T) {
+	t.Parallel()
+	told := make(chan struct{})
+	p := &progress{}
+	w := newWorld(t, func(c *v1.Config) {
+		c.Progress = p
+		c.WatchProgress = func(string) (<-chan struct{}, func()) { return told, func() {} }
+	})
+	job := w.submit(map[string]any{})
+	_, events := w.open(w.listen(), job.URLs.Events, "")
+	next(t, events)
+	half := 50
+	p.known = map[string]editorial.Progress{job.Candidates[0].ID: {Generator: "sdcpp", Percent: &half, Stage: "generating", At: time.Now()}}
+	told <- struct{}{}
+	told <- struct{}{} // nothing new: nothing is sent
+	e := next(t, events)
+	var got v1.ImageProgress
+	if err := json.Unmarshal([]byte(e.data), &got); err != nil {
+		t.Fatal(err)
+	}
+	if e.event != "image.progress" || e.id != "" || got.JobID != job.ID || got.ImageID != job.Candidates[0].ID || *got.Percent != 50 {
+		t.Errorf("got %+v, want half without an id", e)
+	}
+	w.do("POST", job.URLs.Cancel, nil)
+	if e := next(t, events); e.event != "image.canceled" {
+		t.Errorf("then %+v, want what the history says", e)
 	}
 }
 

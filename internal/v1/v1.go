@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/glad-labs/frontispiece/internal/auth"
 	"github.com/glad-labs/frontispiece/internal/dispatch"
 	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/events"
 	"github.com/glad-labs/frontispiece/internal/store"
 )
 
@@ -29,11 +31,32 @@ type DraftChanges interface {
 	Choose(ctx context.Context, draftID, imageID, caller string) error
 }
 
+// EndpointChanges are what an operator does to webhooks.
+type EndpointChanges interface {
+	CreateEndpoint(ctx context.Context, c dispatch.EndpointChange, caller string) (store.Endpoint, error)
+	ChangeEndpoint(ctx context.Context, id string, c dispatch.EndpointChange) (store.Endpoint, error)
+	RotateSecret(ctx context.Context, id string, overlap time.Duration) (store.Endpoint, error)
+	RemoveEndpoint(ctx context.Context, id string) error
+}
+
+// DeliveryChanges have webhooks called.
+type DeliveryChanges interface {
+	Ping(ctx context.Context, endpointID string) (store.Delivery, error)
+	Resend(ctx context.Context, endpointID, deliveryID string) (store.Delivery, error)
+}
+
+// EndpointReads reads webhooks; what there is none of is store.ErrNotFound.
+type EndpointReads interface {
+	Endpoint(ctx context.Context, id string) (store.Endpoint, error)
+	Endpoints(ctx context.Context) ([]store.Endpoint, error)
+	Deliveries(ctx context.Context, f store.DeliveryFilter) ([]store.Delivery, error)
+}
+
 // JobReads reads jobs; what there is none of is store.ErrNotFound.
 type JobReads interface {
 	Job(ctx context.Context, id string) (editorial.Job, error)
 	Jobs(ctx context.Context, f store.JobFilter) ([]editorial.Job, error)
-	Events(ctx context.Context, jobID string, after int64, limit int) ([]editorial.JobEvent, error)
+	EventLog(ctx context.Context, f store.EventFilter) ([]editorial.JobEvent, error)
 	QueuePosition(ctx context.Context, img editorial.Image) (int, error)
 }
 
@@ -76,6 +99,13 @@ type ProgressReads interface {
 	Of(ctx context.Context, imageIDs ...string) map[string]editorial.Progress
 }
 
+// Journal has what happens to jobs in the memory of the process; see
+// [events.Journal].
+type Journal interface {
+	Follow(ctx context.Context, topics ...string) (*events.Watcher, error)
+	Since(after int64, match func(*editorial.JobEvent) bool) (list []editorial.JobEvent, head int64, whole bool)
+}
+
 // Generator is a configured way to get pictures, in the order of asking.
 type Generator struct {
 	Name string `json:"name" doc:"As in a candidate's backend" example:"card"`
@@ -92,15 +122,19 @@ type Config struct {
 	Dispatch interface {
 		JobChanges
 		DraftChanges
+		EndpointChanges
+		DeliveryChanges
 	}
 	Store interface {
 		JobReads
 		DraftReads
 		PostReads
 		TermReads
+		EndpointReads
 	}
-	Wait  Waiter
-	Watch WatchFunc
+	Wait    Waiter
+	Watch   WatchFunc
+	Journal Journal
 	// Progress and WatchProgress, which is told when it changes, may be nil:
 	// then none is shown. Progress changes no row, so Watch does not tell of it.
 	Progress      ProgressReads
@@ -118,8 +152,8 @@ type Config struct {
 	// into nor altered. Processes that serve the same clients share it. Nil: a
 	// random one, with which cursors end when the process does.
 	CursorKey []byte
-	// Heartbeat is the pause after which a silent event stream sends a comment
-	// and reads the rows without having been told to. 0: 15 s.
+	// Heartbeat is the pause after which a silent event stream sends a comment.
+	// 0: 15 s.
 	Heartbeat time.Duration
 	// BodyTimeout is how long a request's body may take to arrive. 0: 10 s.
 	BodyTimeout time.Duration
@@ -132,6 +166,7 @@ type API struct {
 	huma   huma.API
 	mux    http.Handler
 	recent *recent
+	looks  singleflight.Group // at progress, by job
 }
 
 // New returns the API. When drain ends, long polls answer with what is there
