@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,6 +37,9 @@ func floorDB() (*sql.DB, error) {
 type floor struct {
 	db    *sql.DB
 	queue *asynq.Client
+
+	mu   sync.Mutex
+	told chan struct{} // closed by an event
 }
 
 func serveFloor(ctx context.Context) error {
@@ -43,7 +47,7 @@ func serveFloor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f := &floor{db: db}
+	f := &floor{db: db, told: make(chan struct{})}
 	if server := os.Getenv("REDIS_URL"); server != "" {
 		options, err := redis.ParseURL(server)
 		if err != nil {
@@ -56,6 +60,8 @@ func serveFloor(ctx context.Context) error {
 	mux.HandleFunc("POST /v1/jobs", f.accept)
 	mux.HandleFunc("GET /v1/jobs/{id}", f.unchanged)
 	mux.HandleFunc("POST /publish/{id}", f.publish)
+	mux.HandleFunc("GET /stream", f.stream)
+	mux.HandleFunc("POST /tell", f.tell)
 	server := &http.Server{Addr: os.Getenv("LISTEN_ADDR"), Handler: mux, ReadHeaderTimeout: time.Minute}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()

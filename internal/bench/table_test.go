@@ -104,7 +104,9 @@ var groups = []struct {
 }{
 	{"start", measureStart},
 	{"accept", measureAccept},
+	{"slow", measureSlow},
 	{"polls", measurePolls},
+	{"watchers", measureWatchers},
 	{"publish", measurePublish},
 	{"pipeline", measurePipeline},
 	{"renditions", measureRenditions},

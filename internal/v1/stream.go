@@ -175,9 +175,21 @@ func (s *stream) catchUp(ctx context.Context, look bool) (ended bool, err error)
 	if err != nil || s.endless || !final && !look {
 		return false, err
 	}
-	job, err := s.api.Store.Job(ctx, s.filter.JobID)
-	if err != nil || !job.State.IsFinal() {
+	// All who follow a job hear of its end at once, and read it once.
+	read, err, _ := s.api.looks.Do("end of "+s.filter.JobID, func() (any, error) {
+		return s.api.Store.Job(context.WithoutCancel(ctx), s.filter.JobID)
+	})
+	if err != nil {
 		return false, err
+	}
+	job := read.(editorial.Job)
+	if !job.State.IsFinal() && final { // whoever read it began before the end
+		if job, err = s.api.Store.Job(ctx, job.ID); err != nil {
+			return false, err
+		}
+	}
+	if !job.State.IsFinal() {
+		return false, nil
 	}
 	// The end was written together with its events, so they are all there,
 	// whatever the journal still waits for.

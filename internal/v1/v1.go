@@ -166,7 +166,7 @@ type API struct {
 	huma   huma.API
 	mux    http.Handler
 	recent *recent
-	looks  singleflight.Group // at progress, by job
+	looks  singleflight.Group // that all who follow a job would take at once
 }
 
 // New returns the API. When drain ends, long polls answer with what is there
