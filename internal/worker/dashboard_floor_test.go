@@ -137,16 +137,16 @@ type told struct {
 	times map[string]int
 }
 
-func (t *told) Deliver(ctx context.Context, d store.Delivery) error {
+func (t *told) Deliver(ctx context.Context, d store.Delivery) (int, error) {
 	if t.gate != nil {
 		if err := t.gate.pass(ctx); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.times[d.ID]++
-	return nil
+	return 200, nil
 }
 
 func (t *told) count(id string) int {
