@@ -46,7 +46,7 @@ func (d *Dispatch) Describe(ctx context.Context, imageID, alt, caller string) (e
 		if img.ID != state.PublishedImageID || state.PostID == "" {
 			return nil
 		}
-		return d.describePost(ctx, tx, state, img, after)
+		return describePost(ctx, tx, state, img, after)
 	})
 	return img, err
 }
@@ -61,7 +61,7 @@ func lockOfImage(ctx context.Context, tx *store.Tx, img editorial.Image) (editor
 }
 
 // describePost changes what a post says of its picture and nothing else.
-func (d *Dispatch) describePost(ctx context.Context, tx *store.Tx, state editorial.DraftImages, img editorial.Image, after *aftermath) error {
+func describePost(ctx context.Context, tx *store.Tx, state editorial.DraftImages, img editorial.Image, after *aftermath) error {
 	post, err := tx.Post(ctx, state.PostID)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil // the site deleted it
@@ -77,7 +77,8 @@ func (d *Dispatch) describePost(ctx context.Context, tx *store.Tx, state editori
 	if err := tx.UpdatePost(ctx, post); err != nil {
 		return err
 	}
-	eventID := newID()
+	img.DraftID = state.DraftID
+	eventID := after.tell(postTidings("post.updated", post, img))
 	after.event(img, "post.updated", map[string]any{"event": eventID, "post": post.ID, "slug": post.Slug})
-	return d.queueDeliveries(ctx, tx, eventID, "post.updated", post, state.DraftID, after)
+	return nil
 }
