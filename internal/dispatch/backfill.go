@@ -121,9 +121,7 @@ func (d *Dispatch) FinishBackfill(ctx context.Context, changeID string) (c edito
 		}
 		if _, shown := c.Became["featured_image_url"]; img != nil && shown {
 			m.post.FeaturedImageURL = img.URL
-			if err := d.tellOfPost(ctx, tx, m.post.Post, *img, after); err != nil {
-				return err
-			}
+			tellOfPost(m.post.Post, *img, after)
 		}
 		return tx.SaveBackfillChange(ctx, c)
 	})
@@ -143,13 +141,11 @@ func pictureOfJob(job editorial.Job) (img *editorial.Image, why string) {
 	return nil, "no picture: its job was " + string(job.State)
 }
 
-// tellOfPost has the site drop its cached pages of a post that has another
-// picture now, or none.
-func (d *Dispatch) tellOfPost(ctx context.Context, tx *store.Tx, post editorial.Post, img editorial.Image, after *aftermath) error {
+// tellOfPost tells that a post has another picture now, or none.
+func tellOfPost(post editorial.Post, img editorial.Image, after *aftermath) {
 	const event = "post.updated"
-	id := newID()
+	id := after.tell(postTidings(event, post, img))
 	after.event(img, event, map[string]any{"event": id, "post": post.ID, "slug": post.Slug})
-	return d.queueDeliveries(ctx, tx, id, event, post, img.DraftID, after)
 }
 
 // finishBackfills carries out what a driver that died has left.

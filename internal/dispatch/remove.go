@@ -206,9 +206,7 @@ func (d *Dispatch) clearRows(ctx context.Context, tx *store.Tx, t *Takedown, aft
 		t.Posts = append(t.Posts, row.Post)
 		if row.Status == string(editorial.DraftPublished) {
 			row.FeaturedImageURL = ""
-			if err := d.tellOfPost(ctx, tx, row.Post, t.Image, after); err != nil {
-				return err
-			}
+			tellOfPost(row.Post, t.Image, after)
 		}
 	}
 	return nil
