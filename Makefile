@@ -12,7 +12,7 @@ PKG          ?= ./...
 GOTEST       := go test -race -shuffle=on -timeout=10m
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-fast check lint fmt fmt-check vet fuzz bench deploy-check acceptance release cover generate verify vuln clean
+.PHONY: help build run test test-fast check lint fmt fmt-check vet fuzz screenshots bench deploy-check acceptance release cover generate verify vuln clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ fuzz: ## run every fuzz test for FUZZTIME (30s) each
 	    echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 	  done; \
 	done
+
+screenshots: $(BIN)/withservices ## take the desk's pages for docs/screenshots, in light, dark and phone width
+	mkdir -p docs/screenshots
+	SCREENSHOTS=$(abspath docs/screenshots) $(BIN)/withservices go test ./internal/desk -run '^TestScreenshots$$' -count=1
 
 bench: $(BIN)/withservices ## measure each figure beside its floor in the same run (ROWS='accept|polls' for some)
 	$(BIN)/withservices go test -run '^$$' -bench '^BenchmarkTable$$' -benchtime 1x -timeout 30m ./internal/bench -args -rows '$(ROWS)'

@@ -160,7 +160,8 @@ func (d *Desk) askForPictures(w http.ResponseWriter, r *http.Request) error {
 // fill puts what the form says into a request.
 func (d *Desk) fill(req *editorial.Request, r *http.Request) error {
 	f := r.PostForm
-	req.Prompt, req.NegativePrompt = strings.TrimSpace(f.Get("prompt")), strings.TrimSpace(f.Get("negative"))
+	// What a rejection had added stood in the prompt's field, to be edited.
+	req.Instruction, req.Prompt, req.NegativePrompt = "", strings.TrimSpace(f.Get("prompt")), strings.TrimSpace(f.Get("negative"))
 	if f.Has("size") {
 		width, height, ok := strings.Cut(f.Get("size"), "x")
 		var errW, errH error
@@ -188,44 +189,21 @@ func (d *Desk) fill(req *editorial.Request, r *http.Request) error {
 	return d.setSource(req, f.Get("source"))
 }
 
-// The choices of who may answer, beside the generators themselves.
-const (
-	sourceAny       = ""
-	sourceGenerated = "generated"
-	sourceStock     = "stock"
-)
-
-// sources are who can be asked for a picture.
+// sources are who can be asked for a picture; the empty one is whoever is first
+// in the usual order.
 func (d *Desk) sources() []sourceChoice {
-	list := []sourceChoice{{sourceAny, "Any, in the usual order"}}
-	if slices.Contains(d.Generators, "pexels") {
-		list = append(list, sourceChoice{sourceGenerated, "Generated pictures only"}, sourceChoice{sourceStock, "Stock photos only"})
+	list := []sourceChoice{{"", "Any, in the usual order"}}
+	for _, name := range d.Generators {
+		list = append(list, sourceChoice{name, name})
 	}
 	return list
 }
 
-func sourceOf(req editorial.Request) string {
-	switch {
-	case req.UseStock && !req.UseGeneration:
-		return sourceStock
-	case req.UseGeneration && !req.UseStock:
-		return sourceGenerated
-	default:
-		return sourceAny
-	}
-}
-
 func (d *Desk) setSource(req *editorial.Request, source string) error {
-	switch source {
-	case sourceAny:
-		req.UseStock, req.UseGeneration = true, true
-	case sourceGenerated:
-		req.UseStock, req.UseGeneration = false, true
-	case sourceStock:
-		req.UseStock, req.UseGeneration = true, false
-	default:
+	if source != "" && !slices.Contains(d.Generators, source) {
 		return editorial.Invalidf("source", "must be one of the generators in the list")
 	}
+	req.UseStock, req.UseGeneration, req.Generator = true, true, source
 	return nil
 }
 

@@ -113,14 +113,26 @@ func eval[T any](t *testing.T, ctx context.Context, expression string) T {
 // js runs a script in the page.
 func js(script string) step { return chromedp.Evaluate[chromedp.Void](script) }
 
-// until waits, in the page, for an expression to be true.
+// until waits for an expression to be true, also across the loading of another
+// page, in which it throws or cannot be asked.
 func until(expression string) step {
-	poll := chromedp.Poll[bool]("!!("+expression+")", chromedp.WithPollingTimeout(20*time.Second), chromedp.WithPollingInterval(30*time.Millisecond))
+	ask := chromedp.Evaluate[bool]("!!(" + expression + ")")
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		if _, err := poll(ctx, t); err != nil {
-			return fmt.Errorf("wait until %s: %w", expression, err)
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		tick := time.NewTicker(25 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			is, err := ask(ctx, t)
+			if is {
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("wait until %s: %w (%v)", expression, ctx.Err(), err)
+			case <-tick.C:
+			}
 		}
-		return nil
 	})
 }
 

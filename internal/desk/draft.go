@@ -234,6 +234,9 @@ func (d *Desk) askForm(draft *editorial.Draft, job *editorial.Job) askForm {
 		return f
 	}
 	f.Prompt, f.Negative, f.Count = job.Request.Prompt, job.Request.NegativePrompt, max(job.Request.Count, 1)
+	if wish := job.Request.Instruction; wish != "" {
+		f.Prompt = editorial.Clip(strings.TrimRight(f.Prompt, " .")+". "+wish, editorial.MaxPrompt)
+	}
 	f.Size = sizeValue(job.Request)
 	if !slices.ContainsFunc(f.Sizes, func(s sizeChoice) bool { return s.Value == f.Size }) {
 		f.Sizes = append(f.Sizes, sizeChoice{f.Size, strings.Replace(f.Size, "x", " × ", 1) + ", as last time"})
@@ -241,7 +244,7 @@ func (d *Desk) askForm(draft *editorial.Draft, job *editorial.Job) askForm {
 	if len(job.Images) > 0 {
 		f.LastSeed = seedText(job.Images[0].Seed)
 	}
-	f.Source = sourceOf(job.Request)
+	f.Source = job.Request.Generator
 	return f
 }
 

@@ -186,17 +186,17 @@ func (l looker) draftRow(draft *editorial.Draft, state editorial.DraftImages, jo
 	return row
 }
 
-// candidates are the pictures of the present round and, before them, the one
-// that a person took from an earlier one.
+// candidates are the pictures of the present round, so that the keys 1 to 5 are
+// their numbers, and after them the one that the draft has from an earlier one.
 func (l looker) candidates(state editorial.DraftImages, job editorial.Job, chosen editorial.Image) []candidate {
 	var list []candidate
+	for _, img := range latest(job.Images) {
+		list = append(list, l.candidate(img, job.Request))
+	}
 	if chosen.ID != "" && chosen.State == editorial.StateStored {
 		c := l.candidate(chosen, editorial.Request{Width: chosen.Width, Height: chosen.Height})
 		c.Old = true
 		list = append(list, c)
-	}
-	for _, img := range latest(job.Images) {
-		list = append(list, l.candidate(img, job.Request))
 	}
 	picked := -1
 	for i, c := range list {

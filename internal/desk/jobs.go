@@ -47,6 +47,7 @@ type jobRow struct {
 	CreatedAt    time.Time
 	Took         string
 	Percent      int
+	Where        string // where its first live picture stands
 	Candidates   []candidate
 	Makers       string
 	Failures     []string
@@ -188,6 +189,9 @@ func (l looker) jobRow(j editorial.Job) jobRow {
 		c := l.candidate(img, j.Request)
 		row.Candidates = append(row.Candidates, c)
 		row.Percent += c.Percent
+		if c.Live && row.Where == "" {
+			row.Where = c.Status
+		}
 		if img.Backend != "" && !slices.Contains(makers, img.Backend) {
 			makers = append(makers, img.Backend)
 		}

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/page"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -93,7 +93,7 @@ func capture(t *testing.T, ctx context.Context, s screen, file, url string, step
 	// The live look of a page that was just opened may still be under way.
 	do(t, ctx, until(`performance.getEntriesByType('resource').some(r => r.initiatorType === 'fetch')`))
 	quality := int64(80)
-	out, err := chromedp.Call(ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatWebp, Quality: &quality})
+	out, err := chromedp.Call(ctx, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{Format: cdppage.CaptureScreenshotFormatWebp, Quality: &quality})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,8 @@ var needs = []need{
 	{"pgbouncer", "pgbouncer", "/usr/sbin/pgbouncer"},
 	{"nginx-light", "nginx", "/usr/sbin/nginx"}, // stands in for the CDN, with docker-compose's own configuration
 	{"chromium", "chromium", ""},
+	{"fonts-noto-core", "", "/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"}, // what its pages are set in
+	{"npm", "npm", ""},                         // brings axe-core
 	{"libimage-exiftool-perl", "exiftool", ""}, // an independent reader of our metadata
 	{"webp", "cwebp", ""},                      // the floor of the rendition figures
 }
@@ -30,6 +32,9 @@ const (
 	gatewayModule  = "github.com/versity/versitygw/cmd/versitygw"
 	gatewayVersion = "v1.8.0"
 )
+
+// axe checks the desk's pages for people who cannot see them.
+const axeVersion = "4.14.1"
 
 // bring makes sure that every program is there, installing what it can, and
 // returns the path of the S3 gateway, which it keeps in bin.
@@ -98,6 +103,28 @@ func goInstall(ctx context.Context, bin, module, version string) (path string, e
 	cmd.Env = append(os.Environ(), "GOBIN="+bin, "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", module, err, out)
+	}
+	return path, nil
+}
+
+// bringAxe installs axe-core beside the other programs, once for each version,
+// and returns its file, which the tests run inside their browser.
+func bringAxe(ctx context.Context, bin string) (path string, err error) {
+	dir, err := filepath.Abs(filepath.Join(bin, "axe-core-"+axeVersion))
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", bin, err)
+	}
+	path = filepath.Join(dir, "node_modules", "axe-core", "axe.min.js")
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make a folder for axe-core: %w", err)
+	}
+	fmt.Fprintf(os.Stderr, "withservices: installing axe-core %s, once\n", axeVersion)
+	cmd := exec.CommandContext(ctx, "npm", "install", "--prefix", dir, "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "axe-core@"+axeVersion)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("install axe-core: %w\n%s", err, out)
 	}
 	return path, nil
 }

@@ -3,7 +3,7 @@
 //
 //	withservices go test -race ./...
 //
-// It puts TEST_POSTGRES_URL, TEST_REDIS_URL, VERSITYGW and REQUIRE_SERVICES=1
+// It puts TEST_POSTGRES_URL, TEST_REDIS_URL, VERSITYGW, AXE and REQUIRE_SERVICES=1
 // into the command's environment and exits with the command's own code.
 package main
 
@@ -40,6 +40,10 @@ func run(ctx context.Context, argv []string) error {
 	if err != nil {
 		return err
 	}
+	axe, err := bringAxe(ctx, ".cache/bin")
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "frontispiece-services-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the servers: %w", err)
@@ -56,7 +60,7 @@ func run(ctx context.Context, argv []string) error {
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), "REQUIRE_SERVICES=1", "VERSITYGW="+gateway)
+	cmd.Env = append(os.Environ(), "REQUIRE_SERVICES=1", "VERSITYGW="+gateway, "AXE="+axe)
 	for i, name := range []string{"TEST_REDIS_URL", "TEST_POSTGRES_URL"} {
 		cmd.Env = append(cmd.Env, name+"="+servers[i].URL)
 	}

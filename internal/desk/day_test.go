@@ -1,0 +1,213 @@
+package desk_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/glad-labs/frontispiece/internal/testenv"
+)
+
+// An editor's day, from an empty desk to a retried job, in a real browser.
+func TestAnEditorsDay(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t)
+	ctx := browser(t, 1280, 800)
+	p.studio.close()
+
+	// The root leads to the desk, and its button fills it.
+	do(t, ctx, chromedp.Navigate(p.base+"/"), click("#samples"), until(`document.querySelectorAll('.draft').length === 3`))
+	if at := eval[string](t, ctx, `location.pathname`); at != "/desk" {
+		t.Errorf("the root led to %s", at)
+	}
+	lighthouse, tram := openOf(t, ctx, "Lighthouse"), openOf(t, ctx, "Tram")
+
+	// Pictures arrive while one looks, and nothing on the page moves for it.
+	do(t, ctx, chromedp.Navigate(p.base+lighthouse), until(`[...document.querySelectorAll('.cand progress')].some(p => p.value > 10)`))
+	before := eval[float64](t, ctx, progressNow)
+	do(t, ctx, until(fmt.Sprintf(`%s > %f`, progressNow, before)))
+	p.studio.open()
+	do(t, ctx, until(`document.querySelectorAll('.cand .pick:not(:disabled)').length === 3`))
+	still(t, ctx, "a draft whose pictures arrive")
+
+	// The second of three, as readers would meet it, and then for real.
+	do(t, ctx, click(".cand:nth-of-type(2) .open"), until(`document.querySelector('.chosen').innerText.includes('picture 2')`))
+	second := eval[string](t, ctx, `document.querySelector('.pick:checked').value.split(':')[0]`)
+	do(t, ctx, click("#decide [data-key=a]"), until(`document.querySelector('#said')?.innerText.includes('published')`),
+		until(`document.querySelector('#c-`+second+` .tag.published')`))
+	do(t, ctx, chromedp.Navigate(p.base+"/desk/posts"), until(`document.querySelector('.post .shot')?.naturalWidth > 0`))
+	still(t, ctx, "the published posts")
+	if list := fmt.Sprint(p.api(t, "GET", "/api/posts", nil)); !strings.Contains(list, "Lighthouse Keeper") {
+		t.Errorf("the public API lists %s", list)
+	}
+
+	// A reason, and other pictures that heed it.
+	do(t, ctx, chromedp.Navigate(p.base+tram), until(`document.querySelectorAll('.cand .pick:not(:disabled)').length === 3`),
+		chromedp.SendKeys(chromedp.CSS("#reason"), "with more people"), click("#reject [name=new_round]"), click("#reject .btn"),
+		until(`document.querySelector('#draft-meta').innerText.includes('round 2')`),
+		until(`document.querySelectorAll('.cand .pick:not(:disabled)').length >= 3`))
+	if prompt := eval[string](t, ctx, `document.getElementById('prompt').value`); !strings.Contains(prompt, "with more people") {
+		t.Errorf("the next prompt is %q", prompt)
+	}
+
+	// A job that fails, says why, and works when it is retried.
+	odd := p.draft(t, "An Impossible Staircase", nil)
+	p.call(t, "POST", "/desk/drafts/"+odd+"/pictures", "prompt=an+impossible+staircase&count=1")
+	do(t, ctx, chromedp.Navigate(p.base+"/desk/jobs"), until(`document.querySelector('.job .why')?.innerText.includes('asks for the impossible')`))
+	p.studio.mu.Lock()
+	p.studio.lenient = true
+	p.studio.mu.Unlock()
+	do(t, ctx, click(".job:has(.why) [value^=retry]"), until(`document.querySelector('#said')`),
+		until(`!document.querySelector('.job .why') && document.querySelector('.job').innerText.includes('Ready')`))
+}
+
+// key presses a key as a keyboard does, so that a page that uses it up keeps it
+// out of the field that it leads to.
+func key(k string) step {
+	return chromedp.Steps(
+		command(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: "keyDown", Key: k, Text: k}),
+		command(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: "keyUp", Key: k}),
+	)
+}
+
+// progressNow is how far the picture is that is furthest.
+const progressNow = `Math.max(...[...document.querySelectorAll('.cand progress')].map(p => p.value))`
+
+// openOf is the page of the draft in the list whose title has a word in it.
+func openOf(t *testing.T, ctx context.Context, word string) string {
+	t.Helper()
+	return eval[string](t, ctx, `[...document.querySelectorAll('[data-open]')].find(a => a.text.includes('`+word+`')).getAttribute('href')`)
+}
+
+// still fails when anything has moved that the reader did not move.
+func still(t *testing.T, ctx context.Context, what string) {
+	t.Helper()
+	moved := eval[[]string](t, ctx, `new Promise(done => {
+		const moved = [];
+		new PerformanceObserver(list => {
+			for (const e of list.getEntries()) if (!e.hadRecentInput)
+				moved.push(e.value + ': ' + e.sources.map(s => (s.node?.outerHTML ?? s.node?.data ?? '').slice(0, 120) + ' ' + JSON.stringify([s.previousRect, s.currentRect])).join(' | '));
+		}).observe({type: 'layout-shift', buffered: true});
+		requestAnimationFrame(() => requestAnimationFrame(() => done(moved)));
+	})`)
+	for _, m := range moved {
+		t.Errorf("%s: it moved by %s", what, m)
+	}
+}
+
+// The same without a mouse: from the list to the published post, and a reason
+// on the next draft.
+func TestKeysAlone(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t)
+	ctx := browser(t, 1280, 800)
+	p.call(t, http.MethodPost, "/desk/samples", "")
+	do(t, ctx, chromedp.Navigate(p.base+"/desk"), until(stored(6)))
+	still(t, ctx, "the list of drafts")
+	do(t, ctx, key("j"), key("j"), until(`document.activeElement.matches('.draft:nth-child(2)')`),
+		key("2"), until(`document.activeElement.querySelector('.pick-1').checked`),
+		key("a"), until(`document.activeElement.innerText === 'Approve'`))
+	if outline := eval[string](t, ctx, `getComputedStyle(document.activeElement).outlineStyle`); outline != "solid" {
+		t.Errorf("the focus is not to be seen: outline %s", outline)
+	}
+	do(t, ctx, chromedp.KeyEvent(kb.Enter), until(`document.querySelector('#said')?.innerText.includes('published')`),
+		until(`document.activeElement.matches('.draft:nth-child(2)')`), // the keys go on where they were
+		key("o"), until(`location.pathname.startsWith('/desk/drafts/') && document.documentElement.classList.contains('js')`),
+		key("r"), until(`document.activeElement.id === 'reason'`),
+		chromedp.KeyEvent("never mind j k a"), chromedp.KeyEvent(kb.Escape), until(`document.activeElement.id !== 'reason'`),
+		key("?"), visible("#help[open]"), chromedp.KeyEvent(kb.Escape), until(`!document.querySelector('#help[open]')`),
+		// What was begun survives a closed page.
+		chromedp.Navigate(p.base+"/desk"), chromedp.NavigateBack(), until(`document.getElementById('reason')?.value === 'never mind j k a'`))
+}
+
+// Every page, for people who cannot see it, in both colours; and none of them
+// wider than a phone.
+func TestEveryPageIsAccessible(t *testing.T) {
+	t.Parallel()
+	file := os.Getenv("AXE")
+	if file == "" {
+		testenv.Missing(t, "axe-core (AXE)")
+	}
+	axe, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := startProgram(t)
+	ctx := browser(t, 1280, 800)
+	pages := map[string]string{"empty": "/desk"}
+	look := func() {
+		for _, scheme := range []string{"light", "dark"} {
+			do(t, ctx, command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+			}))
+			for name, path := range pages {
+				do(t, ctx, chromedp.Navigate(p.base+path), js(string(axe)))
+				for _, v := range eval[[]string](t, ctx, serious) {
+					t.Errorf("%s in %s: %s", name, scheme, v)
+				}
+			}
+		}
+		window(t, ctx, 360, 780)
+		for name, path := range pages {
+			do(t, ctx, chromedp.Navigate(p.base+path))
+			if width := eval[int](t, ctx, `document.documentElement.scrollWidth`); width > 360 {
+				t.Errorf("%s is %d pixels wide on a phone of 360", name, width)
+			}
+		}
+		window(t, ctx, 1280, 800)
+	}
+	look()
+	p.call(t, http.MethodPost, "/desk/samples", "")
+	odd := p.draft(t, "An Impossible Staircase", nil)
+	p.call(t, http.MethodPost, "/desk/drafts/"+odd+"/pictures", "prompt=an+impossible+staircase&count=2")
+	do(t, ctx, chromedp.Navigate(p.base+"/desk"), until(stored(6)), until(`document.querySelectorAll('.notice.error').length > 0`))
+	lighthouse := openOf(t, ctx, "Lighthouse")
+	do(t, ctx, chromedp.Navigate(p.base+openOf(t, ctx, "Tram")), click("#decide [data-key=a]"), until(`document.querySelector('#said')`))
+	job := eval[string](t, ctx, `fetch('/desk/jobs').then(r => r.text()).then(s => s.match(/\/desk\/jobs\/[0-9a-f-]{36}/)[0])`)
+	pages = map[string]string{
+		"drafts": "/desk", "draft": lighthouse, "failed draft": "/desk/drafts/" + odd, "posts": "/desk/posts", "jobs": "/desk/jobs", "job": job,
+		"no such page": "/desk/nothing",
+	}
+	look()
+}
+
+const serious = `axe.run(document, {resultTypes: ['violations']}).then(r => r.violations
+	.filter(v => v.impact === 'serious' || v.impact === 'critical')
+	.map(v => v.id + ': ' + v.help + ': ' + v.nodes.map(n => n.html.slice(0, 160)).slice(0, 3).join(' | ')))`
+
+var (
+	pickIn = regexp.MustCompile(`value="([0-9a-f-]{36}:[0-9a-f]{64})"`)
+	jobIn  = regexp.MustCompile(`/desk/jobs/([0-9a-f-]{36})`)
+)
+
+// Without scripts every decision can still be made.
+func TestWithoutScripts(t *testing.T) {
+	t.Parallel()
+	p := startProgram(t)
+	id := p.draft(t, "A Lighthouse by Hand", nil)
+	p.call(t, http.MethodPost, "/desk/drafts/"+id+"/pictures", "prompt=A+lighthouse&count=2")
+	_, jobs := p.call(t, http.MethodGet, "/desk/jobs", "")
+	job := jobIn.FindStringSubmatch(jobs)
+	if job == nil {
+		t.Fatalf("no job in the list:\n%s", jobs)
+	}
+	p.api(t, http.MethodGet, "/v1/jobs/"+job[1]+"?wait=30", nil)
+	_, draft := p.call(t, http.MethodGet, "/desk/drafts/"+id, "")
+	picks := pickIn.FindAllStringSubmatch(draft, -1)
+	if len(picks) != 2 {
+		t.Fatalf("%d pictures to pick:\n%s", len(picks), draft)
+	}
+	status, page := p.call(t, http.MethodPost, "/desk/drafts/"+id+"/approve", "pick="+picks[1][1])
+	if status != http.StatusOK || !strings.Contains(page, "Approved and published.") {
+		t.Errorf("approved: %d:\n%s", status, page)
+	}
+}
