@@ -109,6 +109,7 @@ var libraries = map[string][]string{
 	"github.com/alicebob/miniredis":   {"internal/queue"},
 	"github.com/danielgtaylor/huma":   {"internal/v1"},
 	"github.com/chai2010/webp":        {"internal/picture"},
+	"github.com/coder/websocket":      {"internal/imagegen/comfyui"},
 	"github.com/pkg/errors":           {}, // errors and fmt do it
 	"github.com/google/go-cmp":        {"internal/*test"},
 	"github.com/prometheus":           {"internal/telemetry", "internal/ops"},

@@ -3,10 +3,11 @@
 // {{prompt}}, {{negative}}, {{width}}, {{height}}, {{seed}}, {{steps}} and
 // {{guidance}}.
 //
-// It deliberately opens no WebSocket: whether a job is over is decided by
-// asking, /api/jobs first and the history and the queue where there is none.
-// And it never interrupts but by a job's id: on servers without such a call a
-// running job is left to end.
+// It deliberately decides nothing by the server's WebSocket, which tells how far
+// a job is and may be missing: whether a job is over is found by asking,
+// /api/jobs first and the history and the queue where there is none. And it
+// never interrupts but by a job's id: on servers without such a call a running
+// job is left to end.
 //
 // The trap: the history says nothing of queued, running, lost and unknown jobs
 // alike. Only a job that neither it nor the queue knows was lost, and is
@@ -35,6 +36,8 @@ const (
 // Generator implements [imagegen.Generator] and [imagegen.Canceler].
 type Generator struct {
 	client   *wire.Client
+	events   string // the WebSocket's address
+	header   http.Header
 	workflow workflow
 	every    time.Duration
 	stopped  sync.Map // ids that Cancel took out of the queue, which keeps no trace of them
@@ -54,7 +57,10 @@ func New(rawURL string) (*Generator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Generator{client: wire.NewClient(e, e.BasicAuth()), workflow: w, every: pollEvery}, nil
+	return &Generator{
+		client: wire.NewClient(e, e.BasicAuth()), events: e.Base.JoinPath("ws").String(), header: e.BasicAuth(),
+		workflow: w, every: pollEvery,
+	}, nil
 }
 
 // Name is "comfyui".
@@ -76,17 +82,21 @@ func (g *Generator) Generate(ctx context.Context, req imagegen.Request) (imagege
 		return imagegen.Result{}, imagegen.AsError(ctx.Err())
 	}
 	v := values(req)
+	hearing, stop := context.WithCancel(ctx)
+	heard, wait := g.listen(hearing, req)
+	defer wait()
+	defer stop()
 	if req.ProviderJobID != "" {
-		b, err := g.await(ctx, req, req.ProviderJobID)
+		b, err := g.await(ctx, req, req.ProviderJobID, heard)
 		if err == nil {
 			return g.result(req, v, b), nil
 		}
-		if !ended(err) {
+		if !over(err) {
 			return imagegen.Result{}, err
 		}
 	}
 	for lost := false; ; lost = true {
-		b, err := g.once(ctx, req, v)
+		b, err := g.once(ctx, req, v, heard)
 		if err == nil {
 			return g.result(req, v, b), nil
 		}
@@ -96,8 +106,8 @@ func (g *Generator) Generate(ctx context.Context, req imagegen.Request) (imagege
 	}
 }
 
-// ended reports whether a resumed job is over and left no picture.
-func ended(err error) bool {
+// over reports whether a resumed job is over and left no picture.
+func over(err error) bool {
 	return errors.Is(err, errLost) || slices.Contains([]string{"failed", "stopped", "no_picture", "bad_picture", "not_found"}, imagegen.AsError(err).Code)
 }
 
@@ -109,7 +119,7 @@ func (g *Generator) result(req imagegen.Request, v map[string]any, b []byte) ima
 }
 
 // once submits a job and waits for it.
-func (g *Generator) once(ctx context.Context, req imagegen.Request, v map[string]any) ([]byte, error) {
+func (g *Generator) once(ctx context.Context, req imagegen.Request, v map[string]any, heard *listener) ([]byte, error) {
 	id, err := g.submit(ctx, req, v)
 	if err != nil {
 		return nil, err
@@ -123,11 +133,11 @@ func (g *Generator) once(ctx context.Context, req imagegen.Request, v map[string
 			}
 		}
 	}
-	return g.await(ctx, req, id)
+	return g.await(ctx, req, id, heard)
 }
 
 // await polls the job until it is over or ctx is.
-func (g *Generator) await(ctx context.Context, req imagegen.Request, id string) ([]byte, error) {
+func (g *Generator) await(ctx context.Context, req imagegen.Request, id string, heard *listener) ([]byte, error) {
 	timer := time.NewTimer(g.every)
 	defer timer.Stop()
 	for {
@@ -139,7 +149,7 @@ func (g *Generator) await(ctx context.Context, req imagegen.Request, id string) 
 			return nil, err
 		}
 		if err == nil && req.Progress != nil {
-			req.Progress(imagegen.Progress{Percent: -1, Step: -1, Steps: -1, Stage: j.stage()})
+			req.Progress(heard.progress(j))
 		}
 		select {
 		case <-ctx.Done():

@@ -84,7 +84,7 @@ func TestAKnownIDIsResumed(t *testing.T) {
 	s := newServer(false, imagegentest.PNG())
 	g := serve(t, s)
 	req := imagegentest.Request()
-	if _, err := g.post(t.Context(), req.ImageID, values(req)); err != nil {
+	if _, err := g.post(t.Context(), req.ImageID, clientID(req), values(req)); err != nil {
 		t.Fatal(err)
 	}
 	var ids []string

@@ -2,11 +2,14 @@ package comfyui
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/coder/websocket"
 	"github.com/google/uuid"
 
 	"github.com/glad-labs/frontispiece/internal/imagegen"
@@ -26,11 +29,18 @@ type server struct {
 	jobs     map[string]string // id: status
 	asked    []imagegentest.Asked
 	canceled []string
-	failWith string // jobs end with this
+	failWith string            // jobs end with this
+	clients  map[string]string // id: the client that is told of it
+	says     []message         // to the client of every job
+}
+
+type message struct {
+	kind websocket.MessageType
+	body []byte
 }
 
 func newServer(old bool, picture []byte) *server {
-	return &server{old: old, picture: picture, jobs: map[string]string{}}
+	return &server{old: old, picture: picture, jobs: map[string]string{}, clients: map[string]string{}}
 }
 
 func (s *server) standIn() *imagegentest.StandIn {
@@ -54,6 +64,7 @@ func (s *server) routes() http.Handler {
 		})
 	}
 	handle("GET /system_stats", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, map[string]any{"devices": []any{}}) })
+	mux.HandleFunc("GET /ws", s.tell)
 	handle("POST /prompt", s.submit)
 	handle("GET /history/{id}", s.history)
 	handle("GET /queue", s.queue)
@@ -72,6 +83,29 @@ func (s *server) routes() http.Handler {
 	return mux
 }
 
+// tell sends what there is to say to a client that has a job here, as the real
+// one does: messages go to the client that the job was submitted for.
+func (s *server) tell(w http.ResponseWriter, r *http.Request) {
+	conn, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		return
+	}
+	defer conn.CloseNow()
+	ctx := conn.CloseRead(r.Context())
+	for ctx.Err() == nil {
+		s.mu.Lock()
+		known := slices.Contains(slices.Collect(maps.Values(s.clients)), r.URL.Query().Get("clientId"))
+		says := s.says
+		s.mu.Unlock()
+		for _, m := range says {
+			if known && conn.Write(ctx, m.kind, m.body) != nil {
+				return
+			}
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
 func answer(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -80,8 +114,9 @@ func answer(w http.ResponseWriter, status int, v any) {
 
 func (s *server) submit(w http.ResponseWriter, r *http.Request) {
 	var in struct {
-		ID    string `json:"prompt_id"`
-		Graph map[string]struct {
+		ID     string `json:"prompt_id"`
+		Client string `json:"client_id"`
+		Graph  map[string]struct {
 			Class  string         `json:"class_type"`
 			Inputs map[string]any `json:"inputs"`
 		} `json:"prompt"`
@@ -112,7 +147,7 @@ func (s *server) submit(w http.ResponseWriter, r *http.Request) {
 		answer(w, 409, map[string]any{"error": "prompt_id already exists"})
 		return
 	}
-	s.jobs[in.ID] = pending
+	s.jobs[in.ID], s.clients[in.ID] = pending, in.Client
 	s.order = append(s.order, in.ID)
 	s.asked = append(s.asked, imagegentest.Asked{
 		Prompt: text("6"), Negative: text("7"), Width: int(number("5", "width")), Height: int(number("5", "height")),

@@ -22,7 +22,7 @@ func (g *Generator) submit(ctx context.Context, req imagegen.Request, v map[stri
 	if parsed, err := uuid.Parse(req.ImageID); err == nil {
 		want = parsed.String()
 	}
-	id, err = g.post(ctx, want, v)
+	id, err = g.post(ctx, want, clientID(req), v)
 	if wire.Status(err) != http.StatusConflict {
 		return id, err
 	}
@@ -33,14 +33,14 @@ func (g *Generator) submit(ctx context.Context, req imagegen.Request, v map[stri
 	if err == nil && (!j.over() || j.status == completed) {
 		return want, nil
 	}
-	return g.post(ctx, uuid.NewString(), v)
+	return g.post(ctx, uuid.NewString(), clientID(req), v)
 }
 
-func (g *Generator) post(ctx context.Context, want string, v map[string]any) (id string, err error) {
+func (g *Generator) post(ctx context.Context, want, client string, v map[string]any) (id string, err error) {
 	var out struct {
 		ID string `json:"prompt_id"` // older servers choose it themselves
 	}
-	in := map[string]any{"prompt": g.workflow.fillIn(v), "prompt_id": want, "client_id": "frontispiece"}
+	in := map[string]any{"prompt": g.workflow.fillIn(v), "prompt_id": want, "client_id": client}
 	if err := g.client.JSON(ctx, wire.Call{Path: "prompt", In: in, Timeout: wire.Quick}, &out); err != nil {
 		return "", g.explain(err)
 	}
