@@ -33,7 +33,9 @@
 // other.
 //
 // Whoever waits, waits in events: one subscription a process, fanned out in
-// memory, with the row read again every few seconds in case a note was lost.
+// memory, with the row read again every few seconds in case a note was lost. How
+// far a picture is stands on a board in the same package, kept in Redis alone:
+// the one thing here that may be gone without anybody missing more than it.
 //
 // What if the process dies in between? dispatch.Reconcile reads the rows and
 // rings whatever is due and nobody is working on. Redis may be empty at any

@@ -236,8 +236,8 @@ func TestNoMoreAtOnceThanAGeneratorTakes(t *testing.T) {
 				s.must(p.generate(img.ID))
 			}
 		}
-		if n := s.events(job.ID); n["image.generating"] > 7 || n["image.spooled"] != 5 {
-			t.Errorf("events %v, want at most two claims in vain", n)
+		if n := s.events(job.ID); n["image.generating"] != 5 || n["image.postponed"] != 0 || n["image.spooled"] != 5 {
+			t.Errorf("events %v, want one claim a picture and nothing written for those that were turned away", n)
 		}
 	})
 }
