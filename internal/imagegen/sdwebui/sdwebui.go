@@ -38,7 +38,8 @@ type Generator struct {
 	client         *wire.Client
 	model, sampler string
 	every, stop    time.Duration
-	running        sync.Map // task id: *atomic.Bool, true once Cancel interrupted it
+	running        sync.Map   // task id: *atomic.Bool, true once Cancel interrupted it
+	stopping       sync.Mutex // one cancel at a time
 }
 
 var _ imagegen.Canceler = (*Generator)(nil)
@@ -110,8 +111,16 @@ func (g *Generator) hangUp(ctx context.Context, task string) {
 
 // Cancel interrupts the task if it is running and nobody waits behind it, who
 // might be running by the time the interrupt arrives. A task that is over is no
-// error; one that cannot be stopped safely is, with the code "cannot_stop".
+// error; one that cannot be stopped safely is, with the code "cannot_stop". A
+// task that was interrupted already is not again: it takes the server a step to
+// stop, and the second interrupt could reach whoever comes next.
 func (g *Generator) Cancel(ctx context.Context, providerJobID string) error {
+	g.stopping.Lock()
+	defer g.stopping.Unlock()
+	flag, here := g.running.Load(providerJobID)
+	if here && flag.(*atomic.Bool).Load() {
+		return nil
+	}
 	p, err := g.look(ctx, providerJobID, -1)
 	switch {
 	case err != nil && wire.Status(err) == http.StatusNotFound:
@@ -132,10 +141,14 @@ func (g *Generator) Cancel(ctx context.Context, providerJobID string) error {
 	if waiting.Size == nil || *waiting.Size > 0 {
 		return imagegen.Terminalf("cannot_stop", "others wait at %s, and an interrupt could stop theirs", g.client.Host())
 	}
-	if stopped, here := g.running.Load(providerJobID); here {
-		stopped.(*atomic.Bool).Store(true)
+	if here {
+		flag.(*atomic.Bool).Store(true)
 	}
-	return g.client.JSON(ctx, wire.Call{Method: http.MethodPost, Path: "sdapi/v1/interrupt", Timeout: lookTime}, nil)
+	err = g.client.JSON(ctx, wire.Call{Method: http.MethodPost, Path: "sdapi/v1/interrupt", Timeout: lookTime}, nil)
+	if err != nil && here {
+		flag.(*atomic.Bool).Store(false)
+	}
+	return err
 }
 
 // interrupted is the error of a picture that is only half drawn. The server's

@@ -359,3 +359,39 @@ func TestThePlainDialect(t *testing.T) {
 		t.Errorf("Cancel = %v", e)
 	}
 }
+
+// The server goes on for a step after an interrupt. A second one for the same
+// task could by then hit whoever came next.
+func TestOneInterruptATask(t *testing.T) {
+	t.Parallel()
+	s := newServer(imagegentest.PNG())
+	s.hold()
+	let := s.open
+	s.open = func() {} // an interrupt does not end the step
+	g := serve(t, s, "")
+	t.Cleanup(let)
+	var id string
+	req := imagegentest.Request()
+	req.Started = func(_ context.Context, got string) error { id = got; return nil }
+	end := make(chan error, 1)
+	go func() {
+		_, err := g.Generate(t.Context(), req)
+		end <- err
+	}()
+	<-s.drawing
+	for range 3 {
+		if err := g.Cancel(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.mu.Lock()
+	interrupts := s.interrupts
+	s.mu.Unlock()
+	if interrupts != 1 {
+		t.Errorf("%d interrupts for one task, want 1", interrupts)
+	}
+	let()
+	if e := imagegen.AsError(<-end); e == nil || e.Class != editorial.Canceled {
+		t.Errorf("the interrupted picture ends with %v, want it canceled", e)
+	}
+}
