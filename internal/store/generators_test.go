@@ -78,6 +78,9 @@ func TestStopsAreDueOnce(t *testing.T) {
 			})
 		}
 		b.must(b.SetProviderJob(t.Context(), b.generating("other").ID, "other", "sdcpp", "job_8")) // goes on
+		failed := b.generating("failed")
+		b.must(b.SetProviderJob(t.Context(), failed.ID, "failed", "sdcpp", "job_9")) // nobody stopped it, nor wants to
+		b.tx(func(tx *store.Tx) error { return tx.GiveUp(t.Context(), failed, failure) })
 		if diff := cmp.Diff([]string{drawing.ID + " job_7"}, due(time.Minute)); diff != "" {
 			t.Errorf("due (-want +got):\n%s", diff)
 		}

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"code.dny.dev/ssrf"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/glad-labs/frontispiece/internal/editorial"

@@ -49,6 +49,7 @@ func TestWhatABackendTellsIsShown(t *testing.T) {
 		{Percent: 49.6, Stage: "generating", Step: 10, Steps: 20, Preview: []byte(magic)},
 		{Percent: 250, Step: 21, Steps: 20, Preview: []byte("<svg onload=alert(1)>")},
 		{Percent: -1, Step: -1, Steps: -1, Preview: []byte(magic + strings.Repeat("x", editorial.MaxPreview))},
+		{Percent: -1, Step: -1, Steps: -1, Preview: []byte(magic + strings.Repeat("x", 5<<20))},
 		{Percent: -1, Step: -1, Steps: -1, Preview: large()},
 	}
 	want := []editorial.Progress{
@@ -56,6 +57,7 @@ func TestWhatABackendTellsIsShown(t *testing.T) {
 		{Generator: "painter", Stage: "queued, place 2"},
 		{Generator: "painter", Stage: "generating", Percent: &half, Step: 10, Steps: 20, Preview: "data:image/png;base64,iVBORw0KGgo="},
 		{Generator: "painter", Stage: "generating", Step: 20, Steps: 20},
+		{Generator: "painter", Stage: "generating"},
 		{Generator: "painter", Stage: "generating"},
 		{Generator: "painter", Stage: "generating", Preview: "a small one"},
 	}

@@ -54,7 +54,7 @@ func (l *listener) run(ctx context.Context, address string, header http.Header, 
 	if err != nil {
 		return
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }() // it is over either way
 	conn.SetReadLimit(maxEvent)
 	for {
 		kind, message, err := conn.Read(ctx)

@@ -57,7 +57,7 @@ func (r *record) check(t *testing.T, column string) {
 	got := strings.Join(lines, "\n") + "\n"
 	path := filepath.Join(recordDir, strings.ReplaceAll(column, "/", "-")+".txt")
 	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil { //nolint:gosec // a file of the tree
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
