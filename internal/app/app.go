@@ -247,7 +247,7 @@ func (a *App) openSpool(_ context.Context, part Part) error {
 func (a *App) openDispatch() {
 	a.dispatch = dispatch.New(dispatch.Config{
 		Store: a.store, Ringer: a.queue, Notifier: a.hub, Capabilities: a.chain, Links: a.cdn, Log: a.log,
-		Lease: a.pace.lease, SpoolLostAfter: a.cfg.SpoolLostAfter, Targets: a.targets(),
+		Lease: a.pace.lease, SpoolLostAfter: a.cfg.SpoolLostAfter, Targets: a.targets(), Spending: a.spending(),
 		MaxJobs: a.cfg.MaxJobs, MaxJobsPerCaller: a.cfg.MaxJobsPerCaller,
 		PlainWebhooks: len(a.cfg.WebhookNetworks) > 0,
 	})

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/glad-labs/frontispiece/internal/config"
+	"github.com/glad-labs/frontispiece/internal/dispatch"
+	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/imagegen"
 	"github.com/glad-labs/frontispiece/internal/imagegen/card"
 	"github.com/glad-labs/frontispiece/internal/imagegen/comfyui"
@@ -44,7 +46,7 @@ func (a *App) newPexels() (imagegen.Generator, error) {
 		},
 	}
 	if a.queue != nil { // the operators' command looks for no photos, and may have no Redis
-		a.stock = pexels.NewRedisBudget(a.queue.Redis())
+		a.stock = pexels.NewRedisBudget(a.queue.Redis(), a.store)
 		c.Budget, c.Cache, c.Claim = a.stock, pexels.NewRedisCache(a.queue.Redis()), pexels.ClaimIn(a.queue.Redis())
 	}
 	return pexels.New("", c)
@@ -61,6 +63,27 @@ func (a *App) openGenerators(context.Context, Part) error {
 	}
 	a.chain = imagegen.NewChain(importer.New(a.cfg.TrustedHosts...), list...)
 	return nil
+}
+
+// spending is what pictures cost and may cost, as configured. A copy and what
+// is drawn here cost nothing.
+func (a *App) spending() dispatch.Spending {
+	s := dispatch.Spending{Cap: float64(a.cfg.SpendCap), Prices: map[string]float64{"import": 0}}
+	for _, g := range a.cfg.GeneratorList() {
+		switch {
+		case g.Cost != nil:
+			s.Prices[g.Name] = *g.Cost
+		case g.Kind == "card" || g.Kind == "pexels":
+			s.Prices[g.Name] = 0
+		}
+	}
+	s.Answering = func(req editorial.Request) (names []string) {
+		for _, g := range a.chain.For(req) {
+			names = append(names, g.Name())
+		}
+		return names
+	}
+	return s
 }
 
 func (a *App) openGenerator(c config.Generator) (*imagegen.Configured, error) {

@@ -71,7 +71,7 @@ func OpenOperator(ctx context.Context, cfg config.Config, log *slog.Logger) (o *
 	}
 	o.Dispatch = dispatch.New(dispatch.Config{
 		Store: a.store, Ringer: o.bell, Notifier: notifier, Capabilities: a.chain, Links: a.cdn, Log: log,
-		Lease: a.pace.lease, SpoolLostAfter: cfg.SpoolLostAfter, Targets: a.targets(),
+		Lease: a.pace.lease, SpoolLostAfter: cfg.SpoolLostAfter, Spending: a.spending(), Targets: a.targets(),
 	})
 	return o, nil
 }

@@ -66,7 +66,7 @@ func (a *App) newWorker() *worker.Worker {
 	return worker.New(worker.Config{
 		GenerateRows: a.dispatch, UploadRows: a.dispatch, Outcomes: a.dispatch, Claims: a.dispatch, Looks: a.dispatch, Stops: a.dispatch,
 		Chain: a.chain, Spool: a.spool, SpoolID: a.spool.ID(), Bucket: a.bucket, Delivery: a.cdn,
-		Progress: a.progress, Log: a.log,
+		Progress: a.progress, Purse: a.dispatch, Log: a.log,
 		Lease: a.pace.lease, GenerateTimeout: a.cfg.GenerateTimeout, GenerateAttempts: a.cfg.GenerateAttempts, TurnWait: config.TurnWait,
 		UploadTimeout: a.cfg.UploadTimeout, UploadFor: a.cfg.UploadFor, MaxWait: a.pace.maxWait,
 		Renditions: a.cfg.Renditions, Decoders: decoders(), NoUploads: !a.cfg.WorksOn(config.QueueUpload), Metrics: a.metrics,

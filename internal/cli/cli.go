@@ -1,5 +1,5 @@
 // Package cli is the operators' command: doctor, migrate, jobs, retry,
-// reconcile, keys and ping, each a file.
+// usage, reconcile, keys and ping, each a file.
 //
 // It decides nothing: what it changes it changes through dispatch, as the API
 // does, and every command works beside running programs. It reads no input and
@@ -43,6 +43,7 @@ type grammar struct {
 	Backfill  backfillCmd      `cmd:"" help:"Mend published posts that the site left without a picture of their own, or without author, category, tags and dates; and undo it."`
 	Reap      reapCmd          `cmd:"" help:"Delete pictures that no post and no draft uses any more. Without --delete it only lists them."`
 	Takedown  takedownCmd      `cmd:"" help:"Delete one picture everywhere: bucket, posts, drafts, CDN. Without --yes it only says what that would change."`
+	Usage     usageCmd         `cmd:"" help:"What a month's pictures took and cost, and what keeping and delivering them costs."`
 	Ping      pingCmd          `cmd:"" help:"For health checks: ask a program of this machine, exit 0 or 1."`
 	Version   kong.VersionFlag `help:"Say which version this is."`
 }

@@ -22,6 +22,8 @@ type Generator struct {
 	// Wait is how long one that cannot be reached is waited for before the next
 	// is asked; 0: for as long as it takes.
 	Wait time.Duration
+	// Cost is what one picture costs, in US dollars; nil when nothing says so.
+	Cost *float64
 }
 
 // kind is what is known of the generators of one name.
@@ -94,7 +96,7 @@ func parseGenerator(u URL) (Generator, *Error) {
 	}
 	if !k.address {
 		if p := u.parsed(); rest != "" || p.Opaque+p.Host+p.Path != "" {
-			return Generator{}, &Error{"GENERATORS", "has more than its name", "write " + name + ": alone, or with ?concurrency= and ?wait="}
+			return Generator{}, &Error{"GENERATORS", "has more than its name", "write " + name + ": alone, or with ?concurrency=, ?wait= and ?cost="}
 		}
 		return g, nil
 	}
@@ -128,6 +130,12 @@ func (g *Generator) takeSettings(query string) (rest string, _ *Error) {
 				return "", &Error{"GENERATORS", fmt.Sprintf("has wait=%.20q", value), "write a duration from 1s to 24h, such as wait=10m"}
 			}
 			g.Wait = d
+		case name == "cost":
+			var d Dollars
+			if err != nil || d.UnmarshalText([]byte(value)) != nil {
+				return "", &Error{"GENERATORS", fmt.Sprintf("has cost=%.20q", value), "write US dollars for one picture, such as cost=0.04"}
+			}
+			g.Cost = (*float64)(&d)
 		default:
 			others = append(others, pair)
 		}

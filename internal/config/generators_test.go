@@ -10,21 +10,25 @@ import (
 
 // shown is a Generator as a test can compare it.
 func shown(g Generator) string {
-	return fmt.Sprintf("%s %s %q %d %v", g.Kind, g.Name, g.Endpoint.Reveal(), g.Concurrency, g.Wait)
+	line := fmt.Sprintf("%s %s %q %d %v", g.Kind, g.Name, g.Endpoint.Reveal(), g.Concurrency, g.Wait)
+	if g.Cost != nil {
+		line += fmt.Sprintf(" $%g", *g.Cost)
+	}
+	return line
 }
 
 func TestGeneratorList(t *testing.T) {
 	t.Parallel()
 	c := load(t, "PEXELS_API_KEY=k", "GENERATORS=pexels:?wait=1m,sdcpp+http://gpu:1234,"+
 		"SDCPP+HTTP://user:pa%2Fss@other:1234/base?concurrency=2,comfyui+https://gpu?workflow=a%20b.json&wait=90s&x=y,"+
-		"openai+http://localai:8080?model=sd,card:")
+		"openai+http://localai:8080?model=sd&cost=0.04,card:?cost=0")
 	want := []string{
 		`pexels pexels "" 4 1m0s`,
 		`sdcpp sdcpp "http://gpu:1234" 1 0s`,
 		`sdcpp sdcpp-2 "HTTP://user:pa%2Fss@other:1234/base" 2 0s`,
 		`comfyui comfyui "https://gpu?workflow=a%20b.json&x=y" 1 1m30s`,
-		`openai openai "http://localai:8080?model=sd" 4 0s`,
-		`card card "" 0 0s`,
+		`openai openai "http://localai:8080?model=sd" 4 0s $0.04`,
+		`card card "" 0 0s $0`,
 	}
 	var got []string
 	for _, g := range c.GeneratorList() {

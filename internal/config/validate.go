@@ -23,7 +23,7 @@ const minJWTSecret = 32
 func (c Config) validate() error {
 	rules := []func(Config) *Error{
 		checkRanges, checkListen, checkDirs, checkDatabase, checkRedis, checkS3, checkPublicURL,
-		checkGenerators, checkTrusted, checkJWT, checkUsers, checkOrigins, checkSite, checkWorkerQueues, checkNesting,
+		checkGenerators, checkSpending, checkTrusted, checkJWT, checkUsers, checkOrigins, checkSite, checkWorkerQueues, checkNesting,
 		checkWatching,
 	}
 	for _, rule := range rules {
@@ -70,6 +70,8 @@ func (c Config) Warnings() []string {
 		"REDIS_URL is set and AWS_S3_BUCKET is not: the API and every worker must see the same "+c.ImageDir())
 	warn(!c.Embedded() && !c.set["DATABASE_URL"],
 		"REDIS_URL is set and DATABASE_URL is not: jobs wait for a cmd/worker, which must be given DATABASE_URL="+c.DatabaseURL.String())
+	warn(c.SpendCap > 0 && !slices.ContainsFunc(c.GeneratorList(), func(g Generator) bool { return g.Cost != nil }),
+		"SPEND_CAP is set and no generator has a cost, so it stops nothing: add ?cost=0.04 to those in GENERATORS that cost money")
 	warn(c.Loopback() && c.JWTSecretKey.Reveal() == devJWTSecret,
 		"JWT_SECRET_KEY is the published development secret: good for this machine only")
 	return out
@@ -285,6 +287,14 @@ func checkJWT(c Config) *Error {
 		return &Error{name, "is the site's published development secret, with which anybody can sign a token", fix}
 	case len(secret) < minJWTSecret:
 		return &Error{name, fmt.Sprintf("is shorter than %d characters, so it can be guessed from one token", minJWTSecret), fix}
+	}
+	return nil
+}
+
+// checkSpending refuses a cap of nothing, which is no cap.
+func checkSpending(c Config) *Error {
+	if c.set["SPEND_CAP"] && c.SpendCap == 0 {
+		return &Error{"SPEND_CAP", "is 0", "unset it for no cap; to spend nothing, list only generators that cost nothing in GENERATORS"}
 	}
 	return nil
 }

@@ -62,6 +62,25 @@ func (b Bytes) String() string {
 	return strconv.FormatInt(int64(b), 10) + "B"
 }
 
+// Dollars is an amount of US dollars, written as 25, 0.04 or $25.
+type Dollars float64
+
+// maxDollars is more than anybody means to spend on pictures in a month.
+const maxDollars = 1_000_000
+
+// UnmarshalText reads an amount.
+func (d *Dollars) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseFloat(strings.TrimPrefix(string(text), "$"), 64)
+	if err != nil || !(n >= 0 && n <= maxDollars) { // NaN too
+		return errors.New("is not an amount; write US dollars, such as 25 or 0.04")
+	}
+	*d = Dollars(n)
+	return nil
+}
+
+// String is the amount without a sign.
+func (d Dollars) String() string { return strconv.FormatFloat(float64(d), 'f', -1, 64) }
+
 // Widths are the renditions to make, in pixels, ascending; none is "off".
 type Widths []int
 

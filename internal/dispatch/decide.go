@@ -278,6 +278,9 @@ func (c *decision) startRound(ctx context.Context, rule editorial.LinkRule, req 
 	if !c.d.Capabilities.CanAnswer(req) {
 		return noGenerator(req)
 	}
+	if err := c.d.affordable(ctx, &c.tx.Reader, req); err != nil {
+		return err
+	}
 	c.jobID = newID()
 	job := newJob(c.jobID, s)
 	job.DraftID, job.LinkedBy, job.Trace = c.DraftID, rule, telemetry.Traceparent(ctx)

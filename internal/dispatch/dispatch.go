@@ -84,6 +84,8 @@ type Config struct {
 	Lease time.Duration
 	// SpoolLostAfter is the silence after which a spool counts as lost. 0: 15 min.
 	SpoolLostAfter time.Duration
+	// Spending is what pictures cost and may cost.
+	Spending Spending
 	// Targets lists who is told of a published post ("revalidate"), beside the
 	// endpoints; may be nil.
 	Targets []string

@@ -45,6 +45,9 @@ func (d *Dispatch) Submit(ctx context.Context, s Submission) (job editorial.Job,
 	if !d.Capabilities.CanAnswer(s.Request) {
 		return editorial.Job{}, false, noGenerator(s.Request)
 	}
+	if err := d.affordable(ctx, &d.Store.Reader, s.Request); err != nil {
+		return editorial.Job{}, false, err
+	}
 	id := newID()
 	ctx, end := telemetry.Start(ctx, "accept", "job.id", id)
 	defer func() { end(err) }()

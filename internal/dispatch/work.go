@@ -81,6 +81,9 @@ func (d *Dispatch) Spooled(ctx context.Context, img editorial.Image) error {
 		if err := tx.Spooled(ctx, img); err != nil {
 			return err
 		}
+		if err := tx.CountPicture(ctx, img.Backend, img.Cost); err != nil {
+			return err
+		}
 		data := map[string]any{"backend": img.Backend, "bytes": img.Bytes}
 		if why := img.Fallback(); why != "" {
 			data["fallback"] = why

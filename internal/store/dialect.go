@@ -18,6 +18,7 @@ import (
 // written once, with these marks:
 //
 //	{now}     the database's time
+//	{month}   its month in UTC, 2006-01; {month finalized_at} that of a column
 //	{now+?}   the same, so many seconds later (a float64 argument)
 //	{lock}    FOR NO KEY UPDATE where rows can be locked: it lets through the
 //	          key share that inserting an event takes on its job
@@ -45,6 +46,8 @@ func newPostgres() *dialect {
 			// Milliseconds, as times travel: a cursor would skip what lies between.
 			"{now}", "date_trunc('milliseconds', statement_timestamp())",
 			"{now+?}", "(date_trunc('milliseconds', statement_timestamp()) + CAST(? AS double precision) * interval '1 second')",
+			"{month}", "to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM')",
+			"{month finalized_at}", "to_char(finalized_at AT TIME ZONE 'UTC', 'YYYY-MM')",
 			"{lock}", "FOR NO KEY UPDATE",
 			"{uuids ?}", "CAST(? AS uuid[])",
 		),
@@ -60,6 +63,8 @@ func newSQLite() *dialect {
 		marks: strings.NewReplacer(
 			"{now}", sqliteNow+")",
 			"{now+?}", sqliteNow+", CAST(? AS TEXT) || ' seconds')",
+			"{month}", "strftime('%Y-%m', 'now')",
+			"{month finalized_at}", "substr(finalized_at, 1, 7)",
 			"{lock}", "",
 			"{uuids ?}", "?",
 		),

@@ -118,6 +118,11 @@ func (g *generation) try(ctx context.Context, backend imagegen.Generator) (again
 	case why != nil:
 		return false, g.later(ctx, g.img, why, g.soon(waitForBackend), false)
 	}
+	if refused, err := g.reserve(ctx, backend.Name()); err != nil {
+		return false, g.stop(ctx, g.img, err)
+	} else if refused != nil {
+		return g.moveOn(ctx, backend, refused)
+	}
 	result, err := g.askInTurn(ctx, backend)
 	switch {
 	case errors.Is(err, errBusy):
@@ -131,6 +136,7 @@ func (g *generation) try(ctx context.Context, backend imagegen.Generator) (again
 		if ctx.Err() != nil {
 			return g.refused(ctx, backend, imagegen.AsError(ctx.Err()))
 		}
+		g.wasted(ctx, backend.Name(), result)
 		f := pictureFailure(err, editorial.StageGenerate, backend.Name())
 		if g.img.Attempt < min(2, g.GenerateAttempts) {
 			f.Class = editorial.Transient // once may be an accident
@@ -260,7 +266,7 @@ func (g *generation) judge(ctx context.Context, b []byte) (facts picture.Facts, 
 func (g *generation) keep(ctx context.Context, backend string, result imagegen.Result, facts picture.Facts) error {
 	side := spoolFacts{
 		Kind: kindRaw, Backend: backend, Model: result.Model, Seed: result.Seed, Params: result.Params,
-		Credit: result.Credit, AltText: result.AltText, Cost: result.Cost, Recipe: g.recipe,
+		Credit: result.Credit, AltText: result.AltText, Cost: g.cost(backend, result), Recipe: g.recipe,
 	}
 	entry, err := g.Spool.Put(ctx, g.img.ID, side.encode(), result.Bytes)
 	if err != nil {

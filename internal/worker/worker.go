@@ -87,6 +87,16 @@ type Progress interface {
 	Follow(ctx context.Context, img editorial.Image) (report func(editorial.Progress), end func())
 }
 
+// Purse is what pictures cost.
+type Purse interface {
+	// Price is what a picture of a generator is configured to cost.
+	Price(generator string) *float64
+	// Reserve says why a generator may not be asked; nil when it may.
+	Reserve(ctx context.Context, img editorial.Image, generator string) (refused *editorial.Failure, err error)
+	// Refused counts an answer that was no picture to publish.
+	Refused(ctx context.Context, generator string, cost *float64) error
+}
+
 // Config is what a Worker needs; every field is required but those that name
 // a default.
 type Config struct {
@@ -102,6 +112,7 @@ type Config struct {
 	Bucket       blob.Bucket
 	Delivery     Delivery
 	Progress     Progress // nil: nobody is shown any
+	Purse        Purse    // nil: nobody counts
 	Log          *slog.Logger
 
 	Lease            time.Duration // as dispatch grants it

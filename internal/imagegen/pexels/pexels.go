@@ -98,8 +98,10 @@ func New(rawURL string, c Config) (*Generator, error) {
 	}, nil
 }
 
+const name = "pexels"
+
 // Name is "pexels".
-func (*Generator) Name() string { return "pexels" }
+func (*Generator) Name() string { return name }
 
 // IsStock marks what it finds as stock photos.
 func (*Generator) IsStock() {}

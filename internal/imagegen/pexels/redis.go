@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -28,53 +27,69 @@ const (
 // The braces keep the keys of one script in one slot of a cluster.
 const keyPrefix = "frontispiece:{pexels}:"
 
-// RedisBudget counts in Redis, for all processes together. A Redis that is
-// flushed forgets what was spent; Pexels then answers 429, which [RedisBudget.Spent]
-// takes down.
+// Months counts a month's requests where nothing is forgotten.
+type Months interface {
+	// TakeRequest counts one and returns false when limit are spent.
+	TakeRequest(ctx context.Context, generator string, limit int64) (bool, error)
+	RequestsTaken(ctx context.Context, generator string) (int64, error)
+}
+
+// RedisBudget counts the hour in Redis, for all processes together, and the
+// month in the database: a Redis that is flushed forgets an hour at most, and
+// Pexels then answers 429, which [RedisBudget.Spent] takes down.
 type RedisBudget struct {
-	redis redis.UniversalClient
+	redis  redis.UniversalClient
+	months Months
 }
 
 // NewRedisBudget returns the budget of a free key: PerHour and PerMonth, by
 // the clock's hours and the calendar's months in UTC.
-func NewRedisBudget(client redis.UniversalClient) *RedisBudget { return &RedisBudget{redis: client} }
+func NewRedisBudget(client redis.UniversalClient, months Months) *RedisBudget {
+	return &RedisBudget{client, months}
+}
 
-// take counts in both or in neither, so that waiting for the hour costs
-// nothing of the month.
+// take counts in the hour as long as there is any of it.
 var take = redis.NewScript(`
-if tonumber(redis.call('GET', KEYS[2]) or '0') >= tonumber(ARGV[2]) then return 2 end
 if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return 1 end
 if redis.call('INCR', KEYS[1]) == 1 then redis.call('EXPIRE', KEYS[1], 7200) end
-if redis.call('INCR', KEYS[2]) == 1 then redis.call('EXPIRE', KEYS[2], 2764800) end
 return 0`)
 
 func hourKey(now time.Time) string { return keyPrefix + "hour:" + now.UTC().Format("2006010215") }
 
-func monthKey(now time.Time) string { return keyPrefix + "month:" + now.UTC().Format("200601") }
-
 // Take counts one request. A spent hour is transient and no attempt, a spent
-// month terminal. Without Redis nothing is asked, since nobody is counting.
+// month terminal. Without Redis or the database nothing is asked,
+// since nobody is counting.
 func (b *RedisBudget) Take(ctx context.Context) error {
 	now := time.Now()
-	n, err := take.Run(ctx, b.redis, []string{hourKey(now), monthKey(now)}, PerHour, PerMonth).Int()
+	n, err := take.Run(ctx, b.redis, []string{hourKey(now)}, PerHour).Int()
 	switch {
-	case err != nil && ctx.Err() != nil:
-		return imagegen.AsError(ctx.Err())
 	case err != nil:
-		return &imagegen.Error{
-			Class: editorial.Transient, Code: "budget_unknown", Unreachable: true, Err: err,
-			Message: "Redis, which counts the requests to Pexels, does not answer; Pexels is asked when it does",
-		}
+		return unknownBudget(ctx, err, "Redis")
 	case n == 1:
 		wait := untilNextHour(now)
 		return &imagegen.Error{
 			Class: editorial.Transient, Code: codeHour, Unreachable: true, RetryAfter: wait,
 			Message: fmt.Sprintf("this hour's %d requests to Pexels are spent; the next are in %s", PerHour, wait.Round(time.Second)),
 		}
-	case n == 2:
+	}
+	// The hour first: waiting for it costs nothing of the month.
+	switch ok, err := b.months.TakeRequest(ctx, name, PerMonth); {
+	case err != nil:
+		return unknownBudget(ctx, err, "the database")
+	case !ok:
 		return imagegen.Terminalf(codeMonth, "this month's %d requests to Pexels are spent", PerMonth)
 	}
 	return nil
+}
+
+func unknownBudget(ctx context.Context, err error, counter string) error {
+	if ctx.Err() != nil {
+		return imagegen.AsError(ctx.Err())
+	}
+	return &imagegen.Error{
+		Class: editorial.Transient, Code: "budget_unknown", Unreachable: true, Err: err,
+		Message: counter + ", which counts the requests to Pexels, does not answer; Pexels is asked when it does",
+	}
 }
 
 // Spent marks the hour as spent for all processes. Without Redis each of them
@@ -86,19 +101,14 @@ func (b *RedisBudget) Spent(ctx context.Context) {
 // Used is how many requests of this hour and of this month are spent.
 func (b *RedisBudget) Used(ctx context.Context) (hour, month int, err error) {
 	now := time.Now()
-	values, err := b.redis.MGet(ctx, hourKey(now), monthKey(now)).Result()
+	if hour, err = b.redis.Get(ctx, hourKey(now)).Int(); err != nil && !errors.Is(err, redis.Nil) {
+		return 0, 0, fmt.Errorf("read the budget of Pexels: %w", err)
+	}
+	taken, err := b.months.RequestsTaken(ctx, name)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read the budget of Pexels: %w", err)
 	}
-	counts := make([]int, len(values))
-	for i, v := range values {
-		if text, ok := v.(string); ok { // absent: nothing was spent
-			if counts[i], err = strconv.Atoi(text); err != nil {
-				return 0, 0, fmt.Errorf("read the budget of Pexels: %w", err)
-			}
-		}
-	}
-	return counts[0], counts[1], nil
+	return hour, int(taken), nil
 }
 
 // RedisCache keeps answers for 24 hours.

@@ -1,7 +1,9 @@
 package pexels_test
 
 import (
+	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,8 +30,9 @@ func onRedis(t *testing.T, test func(*testing.T, *queue.Queue)) {
 func TestBudgetOfAnHour(t *testing.T) {
 	t.Parallel()
 	onRedis(t, func(t *testing.T, q *queue.Queue) {
-		<-time.After(20 * time.Minute)                                                   // virtual
-		one, other := pexels.NewRedisBudget(q.Redis()), pexels.NewRedisBudget(q.Redis()) // two processes
+		<-time.After(20 * time.Minute) // virtual
+		months := &ledger{}
+		one, other := pexels.NewRedisBudget(q.Redis(), months), pexels.NewRedisBudget(q.Redis(), months) // two processes
 		for i := range pexels.PerHour / 2 {
 			if err := errors.Join(one.Take(t.Context()), other.Take(t.Context())); err != nil {
 				t.Fatalf("request %d: %v", 2*i, err)
@@ -53,22 +56,45 @@ func TestBudgetOfAnHour(t *testing.T) {
 
 func TestBudgetOfAMonth(t *testing.T) {
 	t.Parallel()
-	onRedis(t, func(t *testing.T, q *queue.Queue) { // the virtual clock begins with January
-		b := pexels.NewRedisBudget(q.Redis())
-		q.Redis().Set(t.Context(), "frontispiece:{pexels}:month:"+time.Now().UTC().Format("200601"), pexels.PerMonth-1, 0)
+	onRedis(t, func(t *testing.T, q *queue.Queue) {
+		months := &ledger{taken: pexels.PerMonth - 1}
+		b := pexels.NewRedisBudget(q.Redis(), months)
 		if err := b.Take(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		q.Redis().FlushAll(t.Context())
 		var e *imagegen.Error
 		if err := b.Take(t.Context()); !errors.As(err, &e) || e.Class != editorial.Terminal || e.Code != "monthly_budget_spent" {
-			t.Errorf("error = %v, want the month's", err)
+			t.Errorf("error = %v, want the month's, whatever Redis has forgotten", err)
 		}
-		<-time.After(31 * 24 * time.Hour) // virtual
-		if err := b.Take(t.Context()); err != nil {
-			t.Errorf("in the next month: %v", err)
+		if hour, month, err := b.Used(t.Context()); hour != 1 || month != pexels.PerMonth || err != nil {
+			t.Errorf("used %d this hour and %d this month, %v", hour, month, err)
+		}
+		months.err = errors.New("away")
+		if err := b.Take(t.Context()); !errors.As(err, &e) || e.Code != "budget_unknown" || !e.Unreachable {
+			t.Errorf("error = %v, want to wait for the database", err)
 		}
 	})
 }
+
+// ledger is the database's count.
+type ledger struct {
+	mu    sync.Mutex
+	taken int64
+	err   error
+}
+
+func (l *ledger) TakeRequest(_ context.Context, _ string, limit int64) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil || l.taken >= limit {
+		return false, l.err
+	}
+	l.taken++
+	return true, nil
+}
+
+func (l *ledger) RequestsTaken(context.Context, string) (int64, error) { return l.taken, l.err }
 
 func TestWithoutRedisNothingIsAsked(t *testing.T) {
 	t.Parallel()
@@ -77,7 +103,7 @@ func TestWithoutRedisNothingIsAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	q.Close()
-	b := pexels.NewRedisBudget(q.Redis())
+	b := pexels.NewRedisBudget(q.Redis(), &ledger{})
 	b.Spent(t.Context())
 	var e *imagegen.Error
 	if err := b.Take(t.Context()); !errors.As(err, &e) || e.Code != "budget_unknown" || !e.Unreachable {
