@@ -88,6 +88,12 @@ variable "price_class" {
   }
 }
 
+variable "write_once" {
+  description = "Refuse puts that would overwrite a picture. False only while another bucket's pictures are copied in: S3's own copies cannot be conditional."
+  type        = bool
+  default     = true
+}
+
 variable "destroy_pictures" {
   description = "Let terraform destroy delete a bucket that holds pictures. For trials."
   type        = bool

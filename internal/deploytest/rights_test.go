@@ -24,25 +24,30 @@ const (
 	operatorsARN    = "arn:aws:iam::123456789012:role/operations"
 )
 
+// local evaluates one of the module's locals, with the variables as set.
+func local(t *testing.T, name string, set map[string]cty.Value) cty.Value {
+	t.Helper()
+	known := map[string]cty.Value{"bucket_arn": cty.StringVal(bucketARN), "distribution_arn": cty.StringVal(distributionARN)}
+	if name == "bucket_policy" {
+		known["bucket_statements"] = local(t, "bucket_statements", set)
+	}
+	for _, b := range blocks(t, moduleDir) {
+		if b.Type == "locals" && b.Body.Attributes[name] != nil {
+			return value(t, b.Body, name, scope(map[string]cty.Value{"local": cty.ObjectVal(known), "var": defaults(t, set)}))
+		}
+	}
+	t.Fatalf("policies.tf has no %s", name)
+	return cty.NilVal
+}
+
 // policy is one of the locals of policies.tf as JSON, as AWS would get it.
 func policy(t *testing.T, name string) string {
 	t.Helper()
-	for _, b := range blocks(t, moduleDir) {
-		if b.Type != "locals" || b.Body.Attributes[name] == nil {
-			continue
-		}
-		v := value(t, b.Body, name, scope(map[string]cty.Value{
-			"local": cty.ObjectVal(map[string]cty.Value{"bucket_arn": cty.StringVal(bucketARN), "distribution_arn": cty.StringVal(distributionARN)}),
-			"var":   defaults(t, map[string]cty.Value{"reaper_principals": strs(operatorsARN)}),
-		}))
-		encoded, err := stdlib.JSONEncode(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return encoded.AsString()
+	encoded, err := stdlib.JSONEncode(local(t, name, map[string]cty.Value{"reaper_principals": strs(operatorsARN)}))
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("policies.tf has no %s", name)
-	return ""
+	return encoded.AsString()
 }
 
 // The seed's documents gave four different policies for this. It is this one.
@@ -96,6 +101,17 @@ func TestRightsAreTheReviewedOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, filepath.Join("testdata", "rights.golden.json"), append(got, '\n'))
+}
+
+// Only while pictures are copied in may anything be overwritten.
+func TestOverwritingIsRefusedUnlessAskedFor(t *testing.T) {
+	t.Parallel()
+	for once, want := range map[bool]int{true: 3, false: 2} {
+		statements := local(t, "bucket_policy", map[string]cty.Value{"write_once": cty.BoolVal(once)}).GetAttr("Statement")
+		if got := statements.LengthInt(); got != want {
+			t.Errorf("with write_once %v the bucket's policy has %d statements, want %d", once, got, want)
+		}
+	}
 }
 
 // golden compares with a file that is kept, or writes it.

@@ -1,0 +1,175 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/glad-labs/frontispiece/internal/testenv"
+)
+
+// guides are the pages whose commands are run. A page is two screens at most.
+var guides = []string{
+	"production", "quick-reference", "troubleshooting", "operations", "security", "costs", "nextjs", "react", "developing",
+}
+
+const guideLines = 110
+
+// needs are the marks behind ```sh of what cannot be run here.
+var needs = []string{"needs=aws", "needs=postgres", "needs=checkout"}
+
+func guide(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(testenv.Root(t), "docs", name+".md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+var fence = regexp.MustCompile("(?ms)^```sh([^\n]*)\n(.*?)^```$")
+
+// Every command of a guide is run, in order and on a server of its own with the
+// variables of its process, or is marked with what it needs.
+func TestCommandsOfTheGuidesWork(t *testing.T) {
+	t.Parallel()
+	for _, name := range guides {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			page := guide(t, name)
+			if n := strings.Count(page, "\n"); n > guideLines {
+				t.Errorf("%d lines are more than two screens", n)
+			}
+			if strings.Count(page, "```sh") != len(fence.FindAllString(page, -1)) {
+				t.Error("a block of commands does not stand at the line's beginning, so nobody runs it")
+			}
+			var script strings.Builder
+			for _, m := range fence.FindAllStringSubmatch(page, -1) {
+				switch mark := strings.TrimSpace(m[1]); {
+				case mark == "":
+					script.WriteString(m[2])
+				case !slices.Contains(needs, mark):
+					t.Errorf("the mark %q is none of %v", mark, needs)
+				}
+			}
+			if script.Len() == 0 {
+				return
+			}
+			e := startEmbedded(t, "RENDITIONS=64")
+			cmd := exec.CommandContext(t.Context(), "sh", "-eu", "-c", script.String())
+			cmd.Dir = t.TempDir()
+			cmd.Env = append(slices.Clone(e.api.env), "API="+e.base, "PATH="+built+string(os.PathListSeparator)+os.Getenv("PATH"))
+			var out bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &out
+			if err := cmd.Run(); err != nil {
+				t.Errorf("%v\n%s\nsaid:\n%s", err, script.String(), &out)
+			}
+		})
+	}
+}
+
+var (
+	link     = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+	target   = regexp.MustCompile(`make ([a-z-]+)`)
+	testName = regexp.MustCompile("`(Test[A-Za-z0-9]+)`")
+)
+
+// What a guide points to is there: files, make's targets, tests.
+func TestGuidesPointToWhatIsThere(t *testing.T) {
+	t.Parallel()
+	root := testenv.Root(t)
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := testNames(t, root)
+	for _, name := range guides {
+		page := guide(t, name)
+		for _, m := range link.FindAllStringSubmatch(page, -1) {
+			if m[1] == "moving.md" { // "where it exists"
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(root, "docs", m[1])); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		for _, m := range target.FindAllStringSubmatch(page, -1) {
+			if !strings.Contains(string(makefile), "\n"+m[1]+":") {
+				t.Errorf("%s: there is no make %s", name, m[1])
+			}
+		}
+		for _, m := range testName.FindAllStringSubmatch(page, -1) {
+			if !tests[m[1]] {
+				t.Errorf("%s: there is no test %s", name, m[1])
+			}
+		}
+	}
+	if len(testName.FindAllString(guide(t, "security"), -1)) < 20 {
+		t.Error("the threats of security.md name no tests")
+	}
+}
+
+// testNames are the names of all tests of the tree.
+func testNames(t *testing.T, root string) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	err := filepath.WalkDir(filepath.Join(root, "internal"), func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		for _, m := range declared.FindAllSubmatch(b, -1) {
+			names[string(m[1])] = true
+		}
+		return err
+	})
+	if err != nil || len(names) < 200 {
+		t.Fatalf("%d tests found (%v)", len(names), err)
+	}
+	return names
+}
+
+// The bill of costs.md, worked out again from its own inputs.
+func TestCostsAddUp(t *testing.T) {
+	t.Parallel()
+	page := guide(t, "costs")
+	price := func(line string) (p float64) {
+		t.Helper()
+		m := regexp.MustCompile(regexp.QuoteMeta(line) + ` \| \$([0-9.]+) \|`).FindStringSubmatch(page)
+		if m == nil {
+			t.Fatalf("costs.md has no price of %q", line)
+		}
+		if _, err := fmt.Sscan(m[1], &p); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	const pictures, gigabytes, shown, copies, stored = 1000.0, 100.0, 1_000_000.0, 3.0, 3 * 1.12
+	storage := stored * price("S3 Standard, a GB for a month")
+	puts := pictures * (1 + copies) / 1000 * price("S3, 1,000 puts")
+	delivery := gigabytes * price("CloudFront, a GB, the first 10 TB")
+	requests := shown / 10_000 * price("CloudFront, 10,000 https requests")
+	for line, dollars := range map[string]float64{
+		"| storage |": storage, "| puts |": puts, "| delivery | 100": delivery, "| requests |": requests,
+		"| **in all** |": storage + puts + delivery + requests, "| **with what is free** |": storage + puts,
+		"| delivery | $8.50 |":        0.06 * delivery,
+		"the same 1,000 pictures eve": 12 * storage,
+	} {
+		i := strings.Index(page, line)
+		if i < 0 {
+			t.Errorf("costs.md has no line %q", line)
+			continue
+		}
+		rest, _, _ := strings.Cut(page[i:], "\n")
+		if want := fmt.Sprintf("$%.2f", dollars); !strings.Contains(rest, want) {
+			t.Errorf("%q: want %s in it", rest, want)
+		}
+	}
+}
