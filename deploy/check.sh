@@ -123,16 +123,41 @@ read_back() { # the uploader's statement, as AWS has it
 	PY
 }
 
+readers() { # what CloudFront is: it may read the bucket, and anybody may ask it
+	local port
+	port=$(free_port)
+	python3 - "$port" <<-'PY' >"$work/readers.log" 2>&1 &
+		import boto3, http.server, sys
+		s3 = boto3.client("s3")
+		class Edge(http.server.BaseHTTPRequestHandler):
+		    def do_GET(self):
+		        try:
+		            o = s3.get_object(Bucket="deploy-check-pictures", Key=self.path.lstrip("/"))
+		        except Exception:
+		            return self.send_error(403)
+		        body = o["Body"].read()
+		        self.send_response(200)
+		        for name, value in (("Content-Type", o["ContentType"]), ("Cache-Control", o.get("CacheControl", "")), ("Content-Length", str(len(body)))):
+		            self.send_header(name, value)
+		        self.end_headers()
+		        self.wfile.write(body)
+		http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Edge).serve_forever()
+	PY
+	children+=($!)
+	public=http://127.0.0.1:$port
+}
+
 use_it() { # the doctor, and one real job, with what was made
-	# The emulator has no CloudFront that serves: readers go to its S3.
+	# The emulator keeps a distribution's settings and serves nothing.
+	readers
 	grep -v AWS_CLOUDFRONT_DOMAIN "$work/env" >"$work/program.env"
 	local port
 	port=$(free_port)
-	printf '%s\n' "AWS_ENDPOINT_URL_S3=$endpoint" "PUBLIC_BASE_URL=$endpoint/deploy-check-pictures" "DATA_DIR=$work/data" "LISTEN_ADDR=127.0.0.1:$port" >>"$work/program.env"
+	printf '%s\n' "AWS_ENDPOINT_URL_S3=$endpoint" "PUBLIC_BASE_URL=$public" "DATA_DIR=$work/data" "LISTEN_ADDR=127.0.0.1:$port" >>"$work/program.env"
 	env -i $(cat "$work/program.env") bin/api >"$work/api.log" 2>&1 &
 	children+=($!)
 	await "http://127.0.0.1:$port/readyz" || { tail "$work/api.log"; exit 1; }
-	curl --silent --show-error -X POST "http://127.0.0.1:$port/api/media/generate-image" -H 'Content-Type: application/json' \
+	curl --silent --show-error --max-time 60 -X POST "http://127.0.0.1:$port/api/media/generate-image" -H 'Content-Type: application/json' \
 		-d '{"prompt":"A lighthouse at dawn","use_generation":true}' >"$work/answer"
 	python3 - "$work/answer" <<-'PY'
 		import json, sys

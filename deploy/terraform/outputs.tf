@@ -30,7 +30,7 @@ output "public_domain" {
 }
 
 output "distribution_id" {
-  description = "The distribution, for invalidations."
+  description = "The distribution: AWS_CLOUDFRONT_DISTRIBUTION_ID for frontispiece takedown, with the reaper's role."
   value       = aws_cloudfront_distribution.pictures.id
 }
 

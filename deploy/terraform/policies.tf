@@ -65,13 +65,6 @@ locals {
         Resource = "${local.bucket_arn}/generated/*"
       },
       {
-        Sid       = "ListPictures"
-        Effect    = "Allow"
-        Action    = "s3:ListBucket"
-        Resource  = local.bucket_arn
-        Condition = { StringLike = { "s3:prefix" = "generated/*" } }
-      },
-      {
         Sid      = "MakeReadersForget"
         Effect   = "Allow"
         Action   = "cloudfront:CreateInvalidation"

@@ -92,9 +92,6 @@ func TestGuidesPointToWhatIsThere(t *testing.T) {
 	for _, name := range guides {
 		page := guide(t, name)
 		for _, m := range link.FindAllStringSubmatch(page, -1) {
-			if m[1] == "moving.md" { // "where it exists"
-				continue
-			}
 			if _, err := os.Stat(filepath.Join(root, "docs", m[1])); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
