@@ -170,7 +170,7 @@ use_it() { # the doctor, and one real job, with what was made
 
 say "Terraform"
 if has terraform; then
-	terraform version 2>/dev/null | head -1
+	terraform version 2>/dev/null | sed -n 1p
 	terraform fmt -check -diff -recursive "$module"
 	echo "formatted"
 	evaluate
