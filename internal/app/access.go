@@ -8,6 +8,7 @@ import (
 
 	"github.com/glad-labs/frontispiece/internal/auth"
 	"github.com/glad-labs/frontispiece/internal/config"
+	"github.com/glad-labs/frontispiece/internal/desk"
 	"github.com/glad-labs/frontispiece/internal/ratelimit"
 	"github.com/glad-labs/frontispiece/internal/store"
 )
@@ -82,13 +83,18 @@ func (a *App) authenticator() auth.Authenticator {
 	return auth.Authenticator{auth.Paced(a.paces, append(methods, a.sessions.Method())...)}
 }
 
-// loginHandler is the form; on a machine that trusts itself there is nothing to
-// log in to.
-func (a *App) loginHandler(page auth.LoginPage) http.Handler {
-	if !a.knowsCallers {
-		return http.RedirectHandler("/desk", http.StatusSeeOther)
+// mountLogin mounts the form and the way out. On a machine that trusts itself
+// there is nothing to log in to.
+func (a *App) mountLogin(r *router, page auth.LoginPage) {
+	login := http.RedirectHandler("/desk", http.StatusSeeOther)
+	if a.knowsCallers {
+		login = a.sessions.Handler(page)
 	}
-	return a.sessions.Handler(page)
+	r.mount(auth.LoginPath, login,
+		auth.Route{Section: desk.Section, Method: http.MethodGet, Path: auth.LoginPath, Summary: "Show the form for an API key or a token of the site"},
+		auth.Route{Section: desk.Section, Method: http.MethodPost, Path: auth.LoginPath, Summary: "Log a browser in", MaxBody: auth.MaxForm})
+	r.mount(auth.LogoutPath, login,
+		auth.Route{Section: desk.Section, Method: http.MethodPost, Path: auth.LogoutPath, Summary: "Log a browser out"})
 }
 
 // OpenReadyRows is [OpenRows] for a database that must be there and migrated.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/edge"
 	"github.com/glad-labs/frontispiece/internal/events"
 	"github.com/glad-labs/frontispiece/internal/imagegen"
+	"github.com/glad-labs/frontispiece/internal/ops"
 	"github.com/glad-labs/frontispiece/internal/siteapi"
 	"github.com/glad-labs/frontispiece/internal/telemetry"
 	"github.com/glad-labs/frontispiece/internal/v1"
@@ -38,13 +38,20 @@ func (a *App) RunAPI(ctx context.Context, stdout io.Writer) error {
 	return serving.Wait()
 }
 
-// handler is every route of the program. drain ends when the server drains:
-// whoever waits for a picture then gets the answer so far.
+// handler is every route of the program, and what stands around them. drain ends
+// when the server drains: whoever waits for a picture then gets the answer so far.
 func (a *App) handler(drain context.Context) (http.Handler, error) {
-	mux := http.NewServeMux()
+	r, err := a.router(drain)
+	if err != nil {
+		return nil, err
+	}
+	return a.around(r), nil
+}
+
+// router mounts every route.
+func (a *App) router(drain context.Context) (*router, error) {
 	callers := a.authenticator()
 	waiter := events.NewWaiter(a.hub, a.journal, a.store)
-
 	deps := siteapi.Deps{
 		Dispatch: a.dispatch, Store: a.store, Waiter: waiter, Progress: a.progress, Links: a.cdn, Inspector: a.inspector,
 		Auth: callers, Log: a.log, SyncWait: a.cfg.SyncWait, Drain: drain, Version: Version(),
@@ -56,41 +63,48 @@ func (a *App) handler(drain context.Context) (http.Handler, error) {
 		deps.Stock = s
 	}
 	site := siteapi.New(deps)
-	site.Register(mux)
 	jobs := v1.New(drain, v1.Config{
 		Dispatch: a.dispatch, Store: a.store, Wait: waiter, Watch: a.watch, Journal: a.journal, Auth: callers,
 		Progress: a.progress, WatchProgress: a.watchProgress,
 		Generators: a.generatorList(), Health: a.inspector.health, Log: a.log, Version: Version(), CursorKey: a.cursorKey(),
 	})
+	r := &router{mux: http.NewServeMux(), site: site, jobs: jobs}
 	for _, path := range []string{"/v1/", "/openapi.json", "/docs", "/docs/"} {
-		mux.Handle(path, jobs)
+		r.mount(path, jobs, jobs.Routes()...)
 	}
+	site.Register(r.mux)
+	r.routes = append(r.routes, site.Routes()...)
 	pages := a.newDesk(drain, callers)
-	a.mountDesk(mux, pages)
-	login := a.loginHandler(pages.Login)
-	mux.Handle(auth.LoginPath, login)
-	mux.Handle(auth.LogoutPath, login)
-	mux.Handle("GET "+cdn.LocalPrefix, a.images)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
-	mux.HandleFunc("GET /readyz", a.inspector.ready)
+	a.mountDesk(r, pages)
+	a.mountLogin(r, pages.Login)
 	room := a.room(callers)
-	mux.Handle("/ops", room)
-	mux.Handle("/ops/", room)
-	mux.Handle("GET /metrics", a.scrapes(callers))
-	if err := a.mountRest(mux, site, callers); err != nil {
-		return nil, err
-	}
-	around := edge.Config{
-		Log: a.log, AllowedOrigins: a.cfg.AllowedOrigins, TrustedProxies: a.cfg.TrustedProxies,
-		Fail: func(w http.ResponseWriter, r *http.Request, err error) {
-			if strings.HasPrefix(r.URL.Path, "/v1/") {
-				jobs.WriteError(w, r, err)
-				return
-			}
-			site.Fail(w, r, err)
-		},
-	}
-	return edge.Handler(telemetry.Requests(a.metrics, a.tracing, mux), around), nil
+	r.mount("/ops", room, ops.Routes()...)
+	r.mount("/ops/", room)
+	r.mount("GET /metrics", a.scrapes(callers), auth.Route{
+		Section: ops.Section, Method: http.MethodGet, Path: "/metrics", Role: auth.Operator,
+		Summary: "Tell the metrics (Prometheus); METRICS_TOKEN opens it, too",
+	})
+	a.mountOpen(r)
+	return r, a.mountRest(r.mux, site, callers)
+}
+
+// mountOpen mounts what needs no caller.
+func (a *App) mountOpen(r *router) {
+	const section = "Pictures and health"
+	r.mount("GET "+cdn.LocalPrefix, a.images, auth.Route{
+		Section: section, Method: http.MethodGet, Path: cdn.LocalPrefix + "{key...}", Summary: "Serve a stored picture, or lead to it",
+	})
+	r.mount("GET /healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }),
+		auth.Route{Section: section, Method: http.MethodGet, Path: "/healthz", Summary: "Say that the process lives"})
+	r.mount("GET /readyz", http.HandlerFunc(a.inspector.ready),
+		auth.Route{Section: section, Method: http.MethodGet, Path: "/readyz", Summary: "Say whether it can do its work, 503 when not"})
+}
+
+// around puts what is the same for all routes around them.
+func (a *App) around(r *router) http.Handler {
+	return edge.Handler(telemetry.Requests(a.metrics, a.tracing, r.mux), edge.Config{
+		Log: a.log, AllowedOrigins: a.cfg.AllowedOrigins, TrustedProxies: a.cfg.TrustedProxies, Fail: r.fail,
+	})
 }
 
 // mountRest mounts what answers paths that no route serves: the site's present

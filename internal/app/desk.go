@@ -40,16 +40,20 @@ func (a *App) siteName() string {
 
 // mountDesk mounts the desk, and leads a browser there from the root unless the
 // site's present backend answers that.
-func (a *App) mountDesk(mux *http.ServeMux, d *desk.Desk) {
-	mux.Handle("/desk", d)
-	mux.Handle("/desk/", d)
-	if a.cfg.SiteBackendURL.IsZero() {
-		mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-			if !strings.Contains(r.Header.Get("Accept"), "text/html") {
-				http.NotFound(w, r)
-				return
-			}
-			http.Redirect(w, r, "/desk", http.StatusSeeOther)
-		})
+func (a *App) mountDesk(r *router, d *desk.Desk) {
+	r.mount("/desk", d, d.Routes()...)
+	r.mount("/desk/", d)
+	if !a.cfg.SiteBackendURL.IsZero() {
+		return
 	}
+	toDesk := func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+			http.NotFound(w, r)
+			return
+		}
+		http.Redirect(w, r, "/desk", http.StatusSeeOther)
+	}
+	r.mount("GET /{$}", http.HandlerFunc(toDesk), auth.Route{
+		Section: desk.Section, Method: http.MethodGet, Path: "/", Summary: "Lead a browser to the desk",
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/glad-labs/frontispiece/internal/auth"
 	"github.com/glad-labs/frontispiece/internal/edge"
+	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/ops"
 	"github.com/glad-labs/frontispiece/internal/telemetry"
 )
@@ -47,9 +49,18 @@ func (a *App) openTracing(ctx context.Context, part Part) error {
 // and a scraper has no user's account.
 func (a *App) scrapes(callers auth.Authenticator) http.Handler {
 	serve := a.metrics.Handler()
-	fail := func(w http.ResponseWriter, _ *http.Request, _ error) {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		http.Error(w, "send the bearer token of METRICS_TOKEN, or be an operator", http.StatusUnauthorized)
+	fail := func(w http.ResponseWriter, _ *http.Request, err error) {
+		status := http.StatusUnauthorized
+		var e *editorial.Error
+		if errors.As(err, &e) {
+			switch e.Kind {
+			case editorial.Forbidden:
+				status = http.StatusForbidden
+			case editorial.Limited:
+				status = http.StatusTooManyRequests
+			}
+		}
+		http.Error(w, "send the bearer token of METRICS_TOKEN, or be an operator", status)
 	}
 	operators := callers.Middleware(fail)(auth.Require(auth.Operator, fail)(serve))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

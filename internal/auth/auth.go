@@ -113,6 +113,13 @@ func (a Authenticator) Identify(r *http.Request) (*Identity, error) {
 	return nil, unauthorized("missing_credentials", missingHeader)
 }
 
+// Recognise is [Authenticator.Identify] for a handler that decides by itself and
+// answers nobody but the caller: methods may add headers to the answer, such as
+// the next cookie of a session. Middleware does the same.
+func (a Authenticator) Recognise(w http.ResponseWriter, r *http.Request) (*Identity, error) {
+	return a.Identify(withAnswer(r, w, true))
+}
+
 // ErrorFunc writes an error in the envelope of the API that was called.
 type ErrorFunc func(w http.ResponseWriter, r *http.Request, err error)
 
@@ -123,7 +130,7 @@ type ErrorFunc func(w http.ResponseWriter, r *http.Request, err error)
 func (a Authenticator) Middleware(fail ErrorFunc) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			id, err := a.Identify(withAnswer(r, w, true))
+			id, err := a.Recognise(w, r)
 			if err != nil {
 				refuse(w, r, fail, err)
 				return

@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
 )
@@ -30,8 +31,13 @@ func isKind(err error, kind editorial.Kind) bool {
 
 func refuse(w http.ResponseWriter, r *http.Request, fail ErrorFunc, err error) {
 	var e *editorial.Error
-	if errors.As(err, &e) && e.Kind == editorial.Unauthorized {
-		w.Header().Set("WWW-Authenticate", challenge(e.Code))
+	if errors.As(err, &e) {
+		if e.Kind == editorial.Unauthorized {
+			w.Header().Set("WWW-Authenticate", challenge(e.Code))
+		}
+		if seconds, ok := e.Details["retry_after"].(int); ok {
+			w.Header().Set("Retry-After", strconv.Itoa(seconds))
+		}
 	}
 	// What was refused to one caller must not be cached for another.
 	w.Header().Set("Cache-Control", "no-store")

@@ -32,8 +32,8 @@ type LoginForm struct {
 // LoginPage writes the page with the form.
 type LoginPage func(w http.ResponseWriter, r *http.Request, form LoginForm)
 
-// maxForm is far more than a key and a path, in bytes.
-const maxForm = 16 << 10
+// MaxForm is far more than a key and a path, in bytes.
+const MaxForm = 16 << 10
 
 // Handler serves [LoginPath] and [LogoutPath]. A nil page is a plain one.
 func (s *Sessions) Handler(page LoginPage) http.Handler {
@@ -82,7 +82,7 @@ func (s *Sessions) showForm(w http.ResponseWriter, r *http.Request, page LoginPa
 }
 
 func (s *Sessions) takeForm(w http.ResponseWriter, r *http.Request, page LoginPage) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	r.Body = http.MaxBytesReader(w, r.Body, MaxForm)
 	form := LoginForm{Status: http.StatusBadRequest, Problem: "The form could not be read. Send it again.", Next: home}
 	if err := r.ParseForm(); err != nil {
 		page(w, r, form)
@@ -102,7 +102,8 @@ func (s *Sessions) takeForm(w http.ResponseWriter, r *http.Request, page LoginPa
 	case e.Kind == editorial.Limited:
 		form.Status, form.Problem = http.StatusTooManyRequests, sentence(e.Message)
 	default:
-		form.Status, form.Problem = http.StatusUnauthorized, sentence(e.Message)
+		// Not 401, which asks the browser for credentials of another kind.
+		form.Status, form.Problem = http.StatusUnprocessableEntity, sentence(e.Message)
 	}
 	page(w, r, form)
 }

@@ -191,7 +191,7 @@ func TestLogInIsRefused(t *testing.T) {
 	} {
 		res := d.send(http.MethodPost, origin+LoginPath, url.Values{"credential": {credential}, "next": {"/desk?a=1"}}, nil)
 		page := body(res)
-		if res.StatusCode != http.StatusUnauthorized || len(res.Cookies()) != 0 || !strings.Contains(page, `role="alert"`) || !strings.Contains(page, `value="/desk?a=1"`) {
+		if res.StatusCode != http.StatusUnprocessableEntity || len(res.Cookies()) != 0 || !strings.Contains(page, `role="alert"`) || !strings.Contains(page, `value="/desk?a=1"`) {
 			t.Errorf("%s: %s, %d cookies\n%s", name, res.Status, len(res.Cookies()), page)
 		}
 		if credential != "" && strings.Contains(page, credential) {
@@ -404,7 +404,7 @@ func TestGuessingIsPaced(t *testing.T) {
 	for range 5 {
 		statuses += d.send(http.MethodPost, origin+LoginPath, url.Values{"credential": {"fp_wrong"}}, nil).Status[:4]
 	}
-	if statuses != "401 401 401 429 429 " {
+	if statuses != "422 422 422 429 429 " {
 		t.Errorf("five guesses at the form: %s", statuses)
 	}
 	method := Paced(c, d.sessions.Keys.Method())

@@ -4,37 +4,74 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/glad-labs/frontispiece/internal/auth"
 	"github.com/glad-labs/frontispiece/internal/editorial"
 )
 
-// routes is every page and every button: who may do what, and where.
+// Section is the desk's part of docs/api.md.
+const Section = "The desk"
+
+// route is one line of the table.
+type route struct {
+	pattern string
+	need    auth.Role
+	handler handler
+	summary string
+}
+
+// table is every page and every button: who may do what, and where.
+func (d *Desk) table() []route {
+	return []route{
+		{"GET /desk", auth.Author, d.listDrafts, "Show the drafts that await a decision"},
+		{"GET /desk/drafts/{id}", auth.Author, d.showDraft, "Show a draft with its pictures"},
+		{"POST /desk/drafts/{id}/approve", auth.Editor, d.approve, "Approve a draft with the picture that was seen"},
+		{"POST /desk/drafts/{id}/reject", auth.Editor, d.reject, "Reject a draft, or ask for other pictures"},
+		{"POST /desk/drafts/{id}/choose", auth.Editor, d.choose, "Choose a picture"},
+		{"POST /desk/drafts/{id}/pictures", auth.Author, d.askForPictures, "Ask for pictures"},
+		{"POST /desk/drafts/{id}/copy", auth.Editor, d.copyPicture, "Copy a picture from elsewhere"},
+		{"POST /desk/images/{id}/alt", auth.Editor, d.describe, "Change a picture's alternative text"},
+
+		{"GET /desk/posts", auth.Author, d.listPosts, "Show what was published"},
+
+		{"GET /desk/jobs", auth.Author, d.listJobs, "Show jobs"},
+		{"GET /desk/jobs/{id}", auth.Author, d.showJob, "Show a job"},
+		{"POST /desk/jobs", auth.Author, d.changeJobs, "Retry, cancel or repeat jobs"},
+
+		{"POST /desk/samples", auth.Editor, d.makeSamples, "Make sample drafts"},
+		{"GET /desk/live", auth.Author, d.live, "Follow what changes as server-sent events"},
+	}
+}
+
+// Routes describes every page and button, for docs/api.md.
+func (d *Desk) Routes() []auth.Route {
+	var list []auth.Route
+	for _, rt := range d.table() {
+		method, path, _ := strings.Cut(rt.pattern, " ")
+		r := auth.Route{
+			Section: Section, Method: method, Path: path, Role: rt.need, Summary: rt.summary,
+			// Those that ask for pictures, or have one copied.
+			Jobs: strings.HasSuffix(path, "/pictures") || strings.HasSuffix(path, "/copy") || rt.pattern == "POST /desk/jobs",
+		}
+		if method == http.MethodPost {
+			r.MaxBody = maxForm
+		}
+		list = append(list, r)
+	}
+	return append(list,
+		auth.Route{Section: Section, Method: http.MethodGet, Path: "/desk/static/{digest}/{name}", Summary: "Serve the desk's styles and scripts"},
+		auth.Route{Section: Section, Method: http.MethodPost, Path: "/desk/theme", Summary: "Choose light or dark"})
+}
+
 func (d *Desk) routes() http.Handler {
 	mux := http.NewServeMux()
-	page := func(pattern string, need auth.Role, h handler) { mux.Handle(pattern, d.guard(need, h)) }
-
-	page("GET /desk", auth.Author, d.listDrafts)
-	page("GET /desk/drafts/{id}", auth.Author, d.showDraft)
-	page("POST /desk/drafts/{id}/approve", auth.Editor, d.approve)
-	page("POST /desk/drafts/{id}/reject", auth.Editor, d.reject)
-	page("POST /desk/drafts/{id}/choose", auth.Editor, d.choose)
-	page("POST /desk/drafts/{id}/pictures", auth.Author, d.askForPictures)
-	page("POST /desk/drafts/{id}/copy", auth.Editor, d.copyPicture)
-	page("POST /desk/images/{id}/alt", auth.Editor, d.describe)
-
-	page("GET /desk/posts", auth.Author, d.listPosts)
-
-	page("GET /desk/jobs", auth.Author, d.listJobs)
-	page("GET /desk/jobs/{id}", auth.Author, d.showJob)
-	page("POST /desk/jobs", auth.Author, d.changeJobs)
-
-	page("POST /desk/samples", auth.Editor, d.makeSamples)
-	page("GET /desk/live", auth.Author, d.live)
-	page("/desk/", auth.Author, func(http.ResponseWriter, *http.Request) error {
+	for _, rt := range d.table() {
+		mux.Handle(rt.pattern, d.guard(rt.need, rt.handler))
+	}
+	mux.Handle("/desk/", d.guard(auth.Author, func(http.ResponseWriter, *http.Request) error {
 		return editorial.NotFoundf("there is no such page on the desk")
-	})
-
+	}))
 	// Open to everybody: they tell nothing and change nothing but a cookie.
 	mux.Handle("GET /desk/static/{digest}/{name}", d.files)
 	mux.HandleFunc("POST /desk/theme", d.setTheme)
@@ -69,7 +106,7 @@ func (d *Desk) guard(need auth.Role, h handler) http.Handler {
 				return
 			}
 		}
-		id, err := d.Auth.Identify(r)
+		id, err := d.Auth.Recognise(w, r)
 		if err == nil {
 			r = r.WithContext(auth.NewContext(r.Context(), id))
 			err = auth.Check(r.Context(), need)

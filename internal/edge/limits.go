@@ -55,6 +55,11 @@ func stepsUp(path string) bool {
 func limitBody(maxBytes int64, timeout time.Duration) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if len(r.TransferEncoding) > 0 {
+				// A proxy before us may have read its length otherwise, and what
+				// follows would be somebody's request in another's name.
+				w.Header().Set("Connection", "close")
+			}
 			if r.ContentLength != 0 {
 				rc := http.NewResponseController(w)
 				// A writer without deadlines is a test's.

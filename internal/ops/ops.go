@@ -114,6 +114,25 @@ func (o *Room) Handler(dashboard http.Handler) http.Handler {
 	return crossOrigin(all)
 }
 
+// Section is the operators' part of docs/api.md.
+const Section = "Operations"
+
+// Routes describes what [Room.Handler] serves, for docs/api.md. The dashboard's
+// own are its affair; docs/dashboard.md says what its buttons do.
+func Routes() []auth.Route {
+	line := func(method, path, summary string) auth.Route {
+		return auth.Route{Section: Section, Method: method, Path: path, Role: auth.Operator, Summary: summary}
+	}
+	return []auth.Route{
+		line(http.MethodGet, "/ops", "Show what is healthy, what is stuck and what to press"),
+		line(http.MethodPost, "/ops/retry", "Send failed jobs back to the stage at which they failed"),
+		line(http.MethodPost, "/ops/reconcile", "Ring what the rows say is due"),
+		line(http.MethodPost, "/ops/resume", "Resume a queue that was paused"),
+		line(http.MethodGet, Root, "Lead to the dashboard of the queue"),
+		line(http.MethodGet, Root+"/{path...}", "Show the dashboard of the queue, with its buttons"),
+	}
+}
+
 // crossOrigin refuses what another site's page sends, by Sec-Fetch-Site or by
 // comparing Origin with Host.
 func crossOrigin(next http.Handler) http.Handler {

@@ -20,41 +20,67 @@ type route struct {
 	pattern string
 	role    auth.Role
 	handler handler
+	summary string
 }
 
 // routes is every route of the site's API and the role that it needs.
 func (a *API) routes() []route {
 	return []route{
-		{"POST /api/media/generate-image", auth.Author, a.generateImage},
-		{"GET /api/media/images/search", auth.Author, a.searchImages},
-		{"GET /api/media/health", public, a.mediaHealth},
+		{"POST /api/media/generate-image", auth.Author, a.generateImage, "Make or find a picture, and wait for it"},
+		{"GET /api/media/images/search", auth.Author, a.searchImages, "Search stock photos"},
+		{"GET /api/media/health", public, a.mediaHealth, "Say which sources of pictures, storage and queue work"},
 
-		{"POST /api/content/tasks", auth.Author, a.createContentTask},
-		{"GET /api/content/tasks", auth.Author, a.listContentTasks},
-		{"GET /api/content/tasks/{id}", auth.Author, a.getContentTask},
-		{"DELETE /api/content/tasks/{id}", auth.Author, a.deleteContentTask},
-		{"POST /api/content/tasks/{id}/approve", auth.Editor, a.approveContentTask},
+		{"POST /api/content/tasks", auth.Author, a.createContentTask, "Create a draft"},
+		{"GET /api/content/tasks", auth.Author, a.listContentTasks, "List drafts"},
+		{"GET /api/content/tasks/{id}", auth.Author, a.getContentTask, "Look at a draft"},
+		{"DELETE /api/content/tasks/{id}", auth.Author, a.deleteContentTask, "Delete a draft"},
+		{"POST /api/content/tasks/{id}/approve", auth.Editor, a.approveContentTask, "Approve or reject a draft, and publish it"},
 
-		{"POST /api/tasks", auth.Author, a.createTask},
-		{"GET /api/tasks", auth.Author, a.listTasks},
-		{"POST /api/tasks/bulk", auth.Author, a.bulkTasks},
-		{"GET /api/tasks/{id}", auth.Author, a.getTask},
-		{"PATCH /api/tasks/{id}", auth.Author, a.patchTask},
-		{"DELETE /api/tasks/{id}", auth.Author, a.cancelTask},
-		{"POST /api/tasks/{id}/approve", auth.Editor, a.approveTask},
-		{"POST /api/tasks/{id}/reject", auth.Editor, a.rejectTask},
-		{"POST /api/tasks/{id}/publish", auth.Editor, a.publishTask},
-		{"POST /api/tasks/{id}/generate-image", auth.Author, a.generateTaskImage},
+		{"POST /api/tasks", auth.Author, a.createTask, "Create a draft"},
+		{"GET /api/tasks", auth.Author, a.listTasks, "List drafts"},
+		{"POST /api/tasks/bulk", auth.Author, a.bulkTasks, "Change up to 100 drafts"},
+		{"GET /api/tasks/{id}", auth.Author, a.getTask, "Look at a draft"},
+		{"PATCH /api/tasks/{id}", auth.Author, a.patchTask, "Change a draft"},
+		{"DELETE /api/tasks/{id}", auth.Author, a.cancelTask, "Cancel a draft"},
+		{"POST /api/tasks/{id}/approve", auth.Editor, a.approveTask, "Approve a draft, and publish it"},
+		{"POST /api/tasks/{id}/reject", auth.Editor, a.rejectTask, "Reject a draft"},
+		{"POST /api/tasks/{id}/publish", auth.Editor, a.publishTask, "Publish an approved draft"},
+		{"POST /api/tasks/{id}/generate-image", auth.Author, a.generateTaskImage, "Make or find a picture for a draft, and wait for it"},
 
-		{"GET /api/posts", public, a.listPosts},
-		{"GET /api/posts/search", public, a.searchPosts},
-		{"GET /api/posts/{slug}", public, a.getPost},
-		{"GET /api/categories", public, a.listCategories},
-		{"GET /api/tags", public, a.listTags},
-		{"GET /api/cms/status", public, a.cmsStatus},
-		{"POST /api/revalidate-cache", auth.Editor, a.revalidateCache},
-		{"GET /api/health", public, a.health},
+		{"GET /api/posts", public, a.listPosts, "List published posts"},
+		{"GET /api/posts/search", public, a.searchPosts, "Search published posts"},
+		{"GET /api/posts/{slug}", public, a.getPost, "Read a published post"},
+		{"GET /api/categories", public, a.listCategories, "List categories"},
+		{"GET /api/tags", public, a.listTags, "List tags"},
+		{"GET /api/cms/status", public, a.cmsStatus, "Say whether the site's tables are there, and how many rows they have"},
+		{"POST /api/revalidate-cache", auth.Editor, a.revalidateCache, "Have the site make pages anew"},
+		{"GET /api/health", public, a.health, "Say how the parts are"},
 	}
+}
+
+// makesJobs are the routes that may add a job. Those after the first two do when
+// they are sent the URL of a picture elsewhere, which is copied.
+var makesJobs = []string{
+	"POST /api/media/generate-image", "POST /api/tasks/{id}/generate-image",
+	"POST /api/content/tasks", "POST /api/tasks", "PATCH /api/tasks/{id}", "POST /api/content/tasks/{id}/approve",
+	"POST /api/tasks/{id}/approve", "POST /api/tasks/{id}/publish",
+}
+
+// Routes describes every route, for docs/api.md.
+func (a *API) Routes() []auth.Route {
+	var list []auth.Route
+	for _, rt := range a.routes() {
+		method, path, _ := strings.Cut(rt.pattern, " ")
+		r := auth.Route{
+			Section: "The site's API", Method: method, Path: path, Role: rt.role, Summary: rt.summary,
+			Jobs: slices.Contains(makesJobs, rt.pattern),
+		}
+		if method == http.MethodPost || method == http.MethodPatch {
+			r.MaxBody = maxBody
+		}
+		list = append(list, r)
+	}
+	return list
 }
 
 // Register adds every route to mux, each behind the role that it needs.

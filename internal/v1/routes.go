@@ -154,6 +154,33 @@ func (a *API) registerWebhooks() {
 	}, a.resendDelivery, fails(404, 409))
 }
 
+// makesJobs are the operations that add a job.
+var makesJobs = []string{"submitJob", "repeatJob"}
+
+// Routes describes every route, for docs/api.md.
+func (a *API) Routes() []auth.Route {
+	const section = "The jobs API"
+	var list []auth.Route
+	for path, item := range a.huma.OpenAPI().Paths {
+		for method, op := range operationsOf(item) {
+			name, _ := op.Extensions["x-role"].(string)
+			role, _ := auth.ParseRole(name) // no role is public
+			r := auth.Route{
+				Section: section, Method: method, Path: path, Role: role, Summary: op.Summary,
+				Jobs: slices.Contains(makesJobs, op.OperationID),
+			}
+			if op.RequestBody != nil {
+				r.MaxBody = maxBody
+			}
+			list = append(list, r)
+		}
+	}
+	return append(list,
+		auth.Route{Section: section, Method: http.MethodGet, Path: "/openapi.json", Summary: "Describe the jobs API for programs (OpenAPI 3.1)"},
+		auth.Route{Section: section, Method: http.MethodGet, Path: "/docs", Summary: "Describe the jobs API for people"},
+		auth.Route{Section: section, Method: http.MethodGet, Path: "/docs/style.css", Summary: "Style that page"})
+}
+
 // option adds to an operation's documentation.
 type option func(a *API, op *huma.Operation)
 
@@ -172,7 +199,7 @@ func route[I, O any](a *API, role auth.Role, op huma.Operation, handler func(con
 		op.Security = []map[string][]string{{"bearer": {}}}
 		options = append(options, fails(401, 403))
 	}
-	for _, o := range append(options, fails(500)) {
+	for _, o := range append(options, fails(429, 500)) {
 		o(a, &op)
 	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
@@ -289,7 +316,7 @@ func (a *API) humaConfig() huma.Config {
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 				SecuritySchemes: map[string]*huma.SecurityScheme{"bearer": {
 					Type: "http", Scheme: "bearer", BearerFormat: "JWT",
-					Description: "The site's access token. On loopback without authentication none is needed.",
+					Description: "The site's access token, or an API key (fp_…). A browser that is logged in to the desk needs neither, nor does this machine on loopback without authentication.",
 				}},
 			},
 			Tags: []*huma.Tag{
