@@ -161,7 +161,11 @@ func (noLinks) KeyOf(string) (string, bool) { return "", false }
 
 // env is the configuration of our programs on this site.
 func (s *site) env(extra ...string) []string {
-	return append([]string{"DATABASE_URL=" + s.databaseURL, "REDIS_URL=" + s.redisURL, "DATA_DIR=" + s.dir}, extra...)
+	return append([]string{
+		"DATABASE_URL=" + s.databaseURL, "REDIS_URL=" + s.redisURL, "DATA_DIR=" + s.dir,
+		// One caller asks for tens of thousands of jobs, which it may not elsewhere.
+		"MAX_JOBS=0", "MAX_JOBS_PER_CALLER=0",
+	}, extra...)
 }
 
 // process is a child being measured.

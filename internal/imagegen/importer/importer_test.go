@@ -101,6 +101,24 @@ func TestPrivateAddressesAreNotFetched(t *testing.T) {
 	}
 }
 
+// An address can be spelled as a number, which some resolvers read and others
+// do not. Whichever this machine has, and whatever a name resolves to when it is
+// dialled, nothing on this machine is asked.
+func TestAddressesInOtherSpellingsAreNotFetched(t *testing.T) {
+	t.Parallel()
+	asked := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("this machine was asked") }))
+	t.Cleanup(asked.Close)
+	_, port, err := net.SplitHostPort(asked.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"2130706433", "0x7f000001", "0x7f.1", "017700000001", "127.1", "0177.0.0.1", "0", "[::127.0.0.1]", "[0:0:0:0:0:ffff:7f00:1]", "[::ffff:7f00:1]"} {
+		if got, e := fetch(t, importer.New(), "http://"+host+":"+port+"/"); e == nil {
+			t.Errorf("%s was fetched: %q", host, got.Bytes)
+		}
+	}
+}
+
 // A public server must not send us where we would not go by ourselves.
 func TestRedirects(t *testing.T) {
 	t.Parallel()
