@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -67,16 +68,16 @@ func browser(t *testing.T, width, height int64) context.Context {
 	t.Cleanup(stop)
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	t.Cleanup(cancel)
-	window(t, ctx, width, height)
+	window(ctx, t, width, height)
 	return ctx
 }
 
 type step = chromedp.Action[chromedp.Void]
 
 // window makes the page see a window of a size; a narrow one is a phone's.
-func window(t *testing.T, ctx context.Context, width, height int64) {
+func window(ctx context.Context, t *testing.T, width, height int64) {
 	t.Helper()
-	do(t, ctx, command(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+	do(ctx, t, command(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 		Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 600,
 	}))
 }
@@ -90,7 +91,7 @@ func command[P, R any](c cdp.Command[P, R], params P) step {
 }
 
 // do runs steps in a tab; when one fails the test says what the page says.
-func do(t *testing.T, ctx context.Context, steps ...step) {
+func do(ctx context.Context, t *testing.T, steps ...step) {
 	t.Helper()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		look, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -101,7 +102,7 @@ func do(t *testing.T, ctx context.Context, steps ...step) {
 }
 
 // eval is the value of an expression in the page, awaited when it is a promise.
-func eval[T any](t *testing.T, ctx context.Context, expression string) T {
+func eval[T any](ctx context.Context, t *testing.T, expression string) T {
 	t.Helper()
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -129,7 +130,7 @@ func until(expression string) step {
 			}
 			select {
 			case <-ctx.Done():
-				return fmt.Errorf("wait until %s: %w (%v)", expression, ctx.Err(), err)
+				return fmt.Errorf("wait until %s: %w", expression, errors.Join(ctx.Err(), err))
 			case <-tick.C:
 			}
 		}

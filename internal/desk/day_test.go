@@ -25,48 +25,48 @@ func TestAnEditorsDay(t *testing.T) {
 	p.studio.close()
 
 	// The root leads to the desk, and its button fills it.
-	do(t, ctx, chromedp.Navigate(p.base+"/"), click("#samples"), until(`document.querySelectorAll('.draft').length === 3`))
-	if at := eval[string](t, ctx, `location.pathname`); at != "/desk" {
+	do(ctx, t, chromedp.Navigate(p.base+"/"), click("#samples"), until(`document.querySelectorAll('.draft').length === 3`))
+	if at := eval[string](ctx, t, `location.pathname`); at != "/desk" {
 		t.Errorf("the root led to %s", at)
 	}
-	lighthouse, tram := openOf(t, ctx, "Lighthouse"), openOf(t, ctx, "Tram")
+	lighthouse, tram := openOf(ctx, t, "Lighthouse"), openOf(ctx, t, "Tram")
 
 	// Pictures arrive while one looks, and nothing on the page moves for it.
-	do(t, ctx, chromedp.Navigate(p.base+lighthouse), until(`[...document.querySelectorAll('.cand progress')].some(p => p.value > 10)`))
-	before := eval[float64](t, ctx, progressNow)
-	do(t, ctx, until(fmt.Sprintf(`%s > %f`, progressNow, before)))
+	do(ctx, t, chromedp.Navigate(p.base+lighthouse), until(`[...document.querySelectorAll('.cand progress')].some(p => p.value > 10)`))
+	before := eval[float64](ctx, t, progressNow)
+	do(ctx, t, until(fmt.Sprintf(`%s > %f`, progressNow, before)))
 	p.studio.open()
-	do(t, ctx, until(`document.querySelectorAll('.cand .pick:not(:disabled)').length === 3`))
-	still(t, ctx, "a draft whose pictures arrive")
+	do(ctx, t, until(`document.querySelectorAll('.cand .pick:not(:disabled)').length === 3`))
+	still(ctx, t, "a draft whose pictures arrive")
 
 	// The second of three, as readers would meet it, and then for real.
-	do(t, ctx, click(".cand:nth-of-type(2) .open"), until(`document.querySelector('.chosen').innerText.includes('picture 2')`))
-	second := eval[string](t, ctx, `document.querySelector('.pick:checked').value.split(':')[0]`)
-	do(t, ctx, click("#decide [data-key=a]"), until(`document.querySelector('#said')?.innerText.includes('published')`),
+	do(ctx, t, click(".cand:nth-of-type(2) .open"), until(`document.querySelector('.chosen').innerText.includes('picture 2')`))
+	second := eval[string](ctx, t, `document.querySelector('.pick:checked').value.split(':')[0]`)
+	do(ctx, t, click("#decide [data-key=a]"), until(`document.querySelector('#said')?.innerText.includes('published')`),
 		until(`document.querySelector('#c-`+second+` .tag.published')`))
-	do(t, ctx, chromedp.Navigate(p.base+"/desk/posts"), until(`document.querySelector('.post .shot')?.naturalWidth > 0`))
-	still(t, ctx, "the published posts")
+	do(ctx, t, chromedp.Navigate(p.base+"/desk/posts"), until(`document.querySelector('.post .shot')?.naturalWidth > 0`))
+	still(ctx, t, "the published posts")
 	if list := fmt.Sprint(p.api(t, "GET", "/api/posts", nil)); !strings.Contains(list, "Lighthouse Keeper") {
 		t.Errorf("the public API lists %s", list)
 	}
 
 	// A reason, and other pictures that heed it.
-	do(t, ctx, chromedp.Navigate(p.base+tram), until(`document.querySelectorAll('.cand .pick:not(:disabled)').length === 3`),
+	do(ctx, t, chromedp.Navigate(p.base+tram), until(`document.querySelectorAll('.cand .pick:not(:disabled)').length === 3`),
 		chromedp.SendKeys(chromedp.CSS("#reason"), "with more people"), click("#reject [name=new_round]"), click("#reject .btn"),
 		until(`document.querySelector('#draft-meta').innerText.includes('round 2')`),
 		until(`document.querySelectorAll('.cand .pick:not(:disabled)').length >= 3`))
-	if prompt := eval[string](t, ctx, `document.getElementById('prompt').value`); !strings.Contains(prompt, "with more people") {
+	if prompt := eval[string](ctx, t, `document.getElementById('prompt').value`); !strings.Contains(prompt, "with more people") {
 		t.Errorf("the next prompt is %q", prompt)
 	}
 
 	// A job that fails, says why, and works when it is retried.
 	odd := p.draft(t, "An Impossible Staircase", nil)
 	p.call(t, "POST", "/desk/drafts/"+odd+"/pictures", "prompt=an+impossible+staircase&count=1")
-	do(t, ctx, chromedp.Navigate(p.base+"/desk/jobs"), until(`document.querySelector('.job .why')?.innerText.includes('asks for the impossible')`))
+	do(ctx, t, chromedp.Navigate(p.base+"/desk/jobs"), until(`document.querySelector('.job .why')?.innerText.includes('asks for the impossible')`))
 	p.studio.mu.Lock()
 	p.studio.lenient = true
 	p.studio.mu.Unlock()
-	do(t, ctx, click(".job:has(.why) [value^=retry]"), until(`document.querySelector('#said')`),
+	do(ctx, t, click(".job:has(.why) [value^=retry]"), until(`document.querySelector('#said')`),
 		until(`!document.querySelector('.job .why') && document.querySelector('.job').innerText.includes('Ready')`))
 }
 
@@ -83,15 +83,15 @@ func key(k string) step {
 const progressNow = `Math.max(...[...document.querySelectorAll('.cand progress')].map(p => p.value))`
 
 // openOf is the page of the draft in the list whose title has a word in it.
-func openOf(t *testing.T, ctx context.Context, word string) string {
+func openOf(ctx context.Context, t *testing.T, word string) string {
 	t.Helper()
-	return eval[string](t, ctx, `[...document.querySelectorAll('[data-open]')].find(a => a.text.includes('`+word+`')).getAttribute('href')`)
+	return eval[string](ctx, t, `[...document.querySelectorAll('[data-open]')].find(a => a.text.includes('`+word+`')).getAttribute('href')`)
 }
 
 // still fails when anything has moved that the reader did not move.
-func still(t *testing.T, ctx context.Context, what string) {
+func still(ctx context.Context, t *testing.T, what string) {
 	t.Helper()
-	moved := eval[[]string](t, ctx, `new Promise(done => {
+	moved := eval[[]string](ctx, t, `new Promise(done => {
 		const moved = [];
 		new PerformanceObserver(list => {
 			for (const e of list.getEntries()) if (!e.hadRecentInput)
@@ -111,15 +111,15 @@ func TestKeysAlone(t *testing.T) {
 	p := startProgram(t)
 	ctx := browser(t, 1280, 800)
 	p.call(t, http.MethodPost, "/desk/samples", "")
-	do(t, ctx, chromedp.Navigate(p.base+"/desk"), until(stored(6)))
-	still(t, ctx, "the list of drafts")
-	do(t, ctx, key("j"), key("j"), until(`document.activeElement.matches('.draft:nth-child(2)')`),
+	do(ctx, t, chromedp.Navigate(p.base+"/desk"), until(stored(6)))
+	still(ctx, t, "the list of drafts")
+	do(ctx, t, key("j"), key("j"), until(`document.activeElement.matches('.draft:nth-child(2)')`),
 		key("2"), until(`document.activeElement.querySelector('.pick-1').checked`),
 		key("a"), until(`document.activeElement.innerText === 'Approve'`))
-	if outline := eval[string](t, ctx, `getComputedStyle(document.activeElement).outlineStyle`); outline != "solid" {
+	if outline := eval[string](ctx, t, `getComputedStyle(document.activeElement).outlineStyle`); outline != "solid" {
 		t.Errorf("the focus is not to be seen: outline %s", outline)
 	}
-	do(t, ctx, chromedp.KeyEvent(kb.Enter), until(`document.querySelector('#said')?.innerText.includes('published')`),
+	do(ctx, t, chromedp.KeyEvent(kb.Enter), until(`document.querySelector('#said')?.innerText.includes('published')`),
 		until(`document.activeElement.matches('.draft:nth-child(2)')`), // the keys go on where they were
 		key("o"), until(`location.pathname.startsWith('/desk/drafts/') && document.documentElement.classList.contains('js')`),
 		key("r"), until(`document.activeElement.id === 'reason'`),
@@ -146,33 +146,33 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	pages := map[string]string{"empty": "/desk"}
 	look := func() {
 		for _, scheme := range []string{"light", "dark"} {
-			do(t, ctx, command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			do(ctx, t, command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 			}))
 			for name, path := range pages {
-				do(t, ctx, chromedp.Navigate(p.base+path), js(string(axe)))
-				for _, v := range eval[[]string](t, ctx, serious) {
+				do(ctx, t, chromedp.Navigate(p.base+path), js(string(axe)))
+				for _, v := range eval[[]string](ctx, t, serious) {
 					t.Errorf("%s in %s: %s", name, scheme, v)
 				}
 			}
 		}
-		window(t, ctx, 360, 780)
+		window(ctx, t, 360, 780)
 		for name, path := range pages {
-			do(t, ctx, chromedp.Navigate(p.base+path))
-			if width := eval[int](t, ctx, `document.documentElement.scrollWidth`); width > 360 {
+			do(ctx, t, chromedp.Navigate(p.base+path))
+			if width := eval[int](ctx, t, `document.documentElement.scrollWidth`); width > 360 {
 				t.Errorf("%s is %d pixels wide on a phone of 360", name, width)
 			}
 		}
-		window(t, ctx, 1280, 800)
+		window(ctx, t, 1280, 800)
 	}
 	look()
 	p.call(t, http.MethodPost, "/desk/samples", "")
 	odd := p.draft(t, "An Impossible Staircase", nil)
 	p.call(t, http.MethodPost, "/desk/drafts/"+odd+"/pictures", "prompt=an+impossible+staircase&count=2")
-	do(t, ctx, chromedp.Navigate(p.base+"/desk"), until(stored(6)), until(`document.querySelectorAll('.notice.error').length > 0`))
-	lighthouse := openOf(t, ctx, "Lighthouse")
-	do(t, ctx, chromedp.Navigate(p.base+openOf(t, ctx, "Tram")), click("#decide [data-key=a]"), until(`document.querySelector('#said')`))
-	job := eval[string](t, ctx, `fetch('/desk/jobs').then(r => r.text()).then(s => s.match(/\/desk\/jobs\/[0-9a-f-]{36}/)[0])`)
+	do(ctx, t, chromedp.Navigate(p.base+"/desk"), until(stored(6)), until(`document.querySelectorAll('.notice.error').length > 0`))
+	lighthouse := openOf(ctx, t, "Lighthouse")
+	do(ctx, t, chromedp.Navigate(p.base+openOf(ctx, t, "Tram")), click("#decide [data-key=a]"), until(`document.querySelector('#said')`))
+	job := eval[string](ctx, t, `fetch('/desk/jobs').then(r => r.text()).then(s => s.match(/\/desk\/jobs\/[0-9a-f-]{36}/)[0])`)
 	pages = map[string]string{
 		"drafts": "/desk", "draft": lighthouse, "failed draft": "/desk/drafts/" + odd, "posts": "/desk/posts", "jobs": "/desk/jobs", "job": job,
 		"no such page": "/desk/nothing",

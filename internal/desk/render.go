@@ -235,11 +235,11 @@ func (d *Desk) setTheme(w http.ResponseWriter, r *http.Request) {
 	if theme != "light" && theme != "dark" {
 		theme = ""
 	}
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // a colour is no secret, and must work on localhost without TLS
 		Name: themeCookie, Value: theme, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, Secure: r.TLS != nil,
 		SameSite: http.SameSiteLaxMode,
 	})
-	http.Redirect(w, r, ownPath(r.PostFormValue("back")), http.StatusSeeOther)
+	http.Redirect(w, r, ownPath(r.PostFormValue("back")), http.StatusSeeOther) //nolint:gosec // ownPath lets through our own pages only
 }
 
 // ownPath is where a form asked to come back to, if that is a page of ours.

@@ -108,8 +108,8 @@ func (d *Desk) guard(need auth.Role, h handler) http.Handler {
 		}
 		id, err := d.Auth.Recognise(w, r)
 		if err == nil {
-			r = r.WithContext(auth.NewContext(r.Context(), id))
-			err = auth.Check(r.Context(), need)
+			ctx := auth.NewContext(r.Context(), id)
+			r, err = r.WithContext(ctx), auth.Check(ctx, need)
 		}
 		if err != nil {
 			d.refuse(w, r, err)
@@ -150,7 +150,7 @@ func redirect(w http.ResponseWriter, r *http.Request, to, said string) error {
 		q.Set("said", said)
 	}
 	u.RawQuery = q.Encode()
-	http.Redirect(w, r, u.String(), http.StatusSeeOther)
+	http.Redirect(w, r, u.String(), http.StatusSeeOther) //nolint:gosec // to is a path of ours: ownPath or draftPath made it
 	return nil
 }
 

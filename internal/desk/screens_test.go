@@ -35,27 +35,27 @@ func TestScreenshots(t *testing.T) {
 	ctx := browser(t, 1440, 900)
 	shoot := func(name, path string, steps ...step) {
 		for _, s := range screens {
-			capture(t, ctx, s, filepath.Join(dir, name+"-"+s.name+".webp"), p.base+path, steps...)
+			capture(ctx, t, s, filepath.Join(dir, name+"-"+s.name+".webp"), p.base+path, steps...)
 		}
 	}
 	shoot("empty", "/desk")
 	p.call(t, "POST", "/desk/samples", "")
-	do(t, ctx, chromedp.Navigate(p.base+"/desk"), until(stored(6)))
+	do(ctx, t, chromedp.Navigate(p.base+"/desk"), until(stored(6)))
 	harbour := p.draft(t, "A Quiet Harbour, Seen From the Ferry", nil)
 	p.call(t, "POST", "/desk/drafts/"+harbour+"/pictures", "prompt=A+quiet+harbour&count=2")
-	do(t, ctx, chromedp.Navigate(p.base+"/desk"), until(stored(8)))
+	do(ctx, t, chromedp.Navigate(p.base+"/desk"), until(stored(8)))
 	first := p.draft(t, "What the Glaciers Took With Them", nil)
 	p.call(t, "POST", "/desk/drafts/"+first+"/pictures", "prompt=A+glacier+in+blue+light&count=1&size=1024x1024")
-	do(t, ctx, chromedp.Navigate(p.base+"/desk"), until(stored(9)))
-	do(t, ctx, chromedp.Navigate(p.base+"/desk/drafts/"+first), until(stored(1)), click("[data-key=a]"), visible("#said"))
+	do(ctx, t, chromedp.Navigate(p.base+"/desk"), until(stored(9)))
+	do(ctx, t, chromedp.Navigate(p.base+"/desk/drafts/"+first), until(stored(1)), click("[data-key=a]"), visible("#said"))
 	odd := p.draft(t, "An Impossible Staircase", nil)
 	p.call(t, "POST", "/desk/drafts/"+odd+"/pictures", "prompt=an+impossible+staircase&count=2")
-	do(t, ctx, chromedp.Navigate(p.base+"/desk/drafts/"+odd), until(`document.querySelectorAll('.notice.error').length === 2`))
+	do(ctx, t, chromedp.Navigate(p.base+"/desk/drafts/"+odd), until(`document.querySelectorAll('.notice.error').length === 2`))
 	p.studio.close()
 	p.call(t, "POST", "/desk/drafts/"+harbour+"/pictures", "prompt=A+quiet+harbour+with+people&count=3")
-	do(t, ctx, chromedp.Navigate(p.base+"/desk/drafts/"+harbour), until(`document.querySelector('progress')?.value > 20`))
+	do(ctx, t, chromedp.Navigate(p.base+"/desk/drafts/"+harbour), until(`document.querySelector('progress')?.value > 20`))
 
-	tram := eval[string](t, ctx, `fetch('/desk').then(r => r.text()).then(s => [...new DOMParser().parseFromString(s, 'text/html').querySelectorAll('[data-open]')].find(a => a.text.includes('Tram')).getAttribute('href'))`)
+	tram := eval[string](ctx, t, `fetch('/desk').then(r => r.text()).then(s => [...new DOMParser().parseFromString(s, 'text/html').querySelectorAll('[data-open]')].find(a => a.text.includes('Tram')).getAttribute('href'))`)
 	shoot("drafts", "/desk")
 	shoot("draft", tram)
 	shoot("progress", "/desk/drafts/"+harbour)
@@ -64,7 +64,7 @@ func TestScreenshots(t *testing.T) {
 	shoot("posts", "/desk/posts")
 	shoot("jobs", "/desk/jobs")
 	shoot("keys", "/desk", js(`document.getElementById('help').showModal()`))
-	capture(t, ctx, screen{"4k", 3840, 2160, false}, filepath.Join(dir, "drafts-4k.webp"), p.base+"/desk")
+	capture(ctx, t, screen{"4k", 3840, 2160, false}, filepath.Join(dir, "drafts-4k.webp"), p.base+"/desk")
 }
 
 // stored is true when so many pictures are there to pick.
@@ -72,26 +72,26 @@ func stored(n int) string {
 	return `document.querySelectorAll('.pick:not(:disabled)').length >= ` + string(rune('0'+n))
 }
 
-func capture(t *testing.T, ctx context.Context, s screen, file, url string, steps ...step) {
+func capture(ctx context.Context, t *testing.T, s screen, file, url string, steps ...step) {
 	t.Helper()
 	scheme := "light"
 	if s.dark {
 		scheme = "dark"
 	}
-	window(t, ctx, s.width, s.height)
-	do(t, ctx,
+	window(ctx, t, s.width, s.height)
+	do(ctx, t,
 		command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 		}),
 		chromedp.Navigate(url),
 		until(`[...document.images].every(i => i.complete || i.loading === 'lazy' && (!i.checkVisibility() || i.getBoundingClientRect().top > innerHeight))`),
 	)
-	do(t, ctx, steps...)
+	do(ctx, t, steps...)
 	if os.Getenv("SCREENSHOTS_FULL") != "" {
-		window(t, ctx, s.width, eval[int64](t, ctx, `document.documentElement.scrollHeight`))
+		window(ctx, t, s.width, eval[int64](ctx, t, `document.documentElement.scrollHeight`))
 	}
 	// The live look of a page that was just opened may still be under way.
-	do(t, ctx, until(`performance.getEntriesByType('resource').some(r => r.initiatorType === 'fetch')`))
+	do(ctx, t, until(`performance.getEntriesByType('resource').some(r => r.initiatorType === 'fetch')`))
 	quality := int64(80)
 	out, err := chromedp.Call(ctx, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{Format: cdppage.CaptureScreenshotFormatWebp, Quality: &quality})
 	if err != nil {

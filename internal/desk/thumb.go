@@ -1,9 +1,11 @@
 package desk
 
 import (
+	"fmt"
 	"html"
 	"html/template"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -37,4 +39,76 @@ func safeURL(s string) string {
 		return ""
 	}
 	return u.String()
+}
+
+// Film is the pictures of a row of the list: which is picked, that one large,
+// and all of them small. It is the part of a long list that costs most.
+func (r draftRow) Film() template.HTML {
+	var b strings.Builder
+	for i, c := range r.Candidates {
+		fmt.Fprintf(&b, `<input class="pick pick-%d vh" type="radio" name="pick" form="f-%s" id="p-%s" value="%s" aria-label="Picture %d: %s"`,
+			i, r.DOM, c.ID, html.EscapeString(c.Pick), c.Number, c.Word)
+		if c.Checked {
+			b.WriteString(" checked")
+		}
+		if c.Pick == "" {
+			b.WriteString(" disabled")
+		}
+		b.WriteString(">")
+	}
+	fmt.Fprintf(&b, `<a class="stage" href="%s" tabindex="-1" aria-hidden="true">`, html.EscapeString(draftPath(r.ID)))
+	for i, c := range r.Candidates {
+		if c.URL == "" {
+			continue
+		}
+		first := ""
+		if c.Checked {
+			first = " first"
+		}
+		fmt.Fprintf(&b, `<span class="big big-%d%s">%s</span>`, i, first, c.Tile(c.Alt))
+	}
+	if r.Picked() == nil && len(r.Candidates) > 0 {
+		r.Candidates[0].wait(&b)
+	}
+	b.WriteString(`</a>`)
+	if len(r.Candidates) > 1 {
+		b.WriteString(`<div class="strip">`)
+		for i, c := range r.Candidates {
+			c.chip(&b, i)
+		}
+		b.WriteString(`</div>`)
+	}
+	return template.HTML(b.String()) //nolint:gosec // escaped above, field by field
+}
+
+// wait is the place of the first picture while there is none.
+func (c candidate) wait(b *strings.Builder) {
+	dead := " dead"
+	if c.Live {
+		dead = ""
+	}
+	fmt.Fprintf(b, `<span class="big none"><span class="frame crop waiting%s"><svg viewBox="0 0 1200 630" width="1200" height="630" aria-hidden="true"></svg><span class="state"><span class="say">%s</span>`,
+		dead, html.EscapeString(c.Status))
+	if c.Live {
+		c.bar(b)
+		fmt.Fprintf(b, `<span class="left">%s</span>`, html.EscapeString(c.Left))
+	}
+	b.WriteString(`</span></span></span>`)
+}
+
+func (c candidate) chip(b *strings.Builder, i int) {
+	number := strconv.Itoa(c.Number)
+	if c.Old {
+		number = "↺"
+	}
+	fmt.Fprintf(b, `<label class="chip chip-%d" for="p-%s" title="%s">%s<span class="num">%s</span>`,
+		i, c.ID, html.EscapeString(c.Status), c.Tile(""), number)
+	if c.Live {
+		c.bar(b)
+	}
+	b.WriteString(`</label>`)
+}
+
+func (c candidate) bar(b *strings.Builder) {
+	fmt.Fprintf(b, `<progress max="100" value="%d" aria-label="Picture %d: %s"></progress>`, c.Percent, c.Number, html.EscapeString(c.Status))
 }
