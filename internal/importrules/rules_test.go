@@ -25,6 +25,8 @@ type pkg struct {
 var ours = map[string][]string{
 	"tasks":      {},
 	"migrations": {},
+	// A test of what is not Go.
+	"clients/typescript": {},
 
 	"internal/editorial": {},
 	"internal/config":    {},

@@ -24,6 +24,8 @@ var needs = []need{
 	{"npm", "npm", ""},                         // brings axe-core
 	{"libimage-exiftool-perl", "exiftool", ""}, // an independent reader of our metadata
 	{"webp", "cwebp", ""},                      // the floor of the rendition figures
+	{"nodejs", "node", ""},                     // runs the TypeScript client
+	{"npm", "npm", ""},                         // fetches its compiler
 }
 
 // gatewayModule is the S3 server of the tests; newer versions are tried by
