@@ -275,7 +275,9 @@ func (w *world) serve(r *http.Request) *http.Response {
 	rec := httptest.NewRecorder()
 	rec.Header().Set("X-Request-ID", "req-1")
 	w.api.ServeHTTP(rec, r)
-	return rec.Result()
+	resp := rec.Result()
+	resp.Request = r
+	return resp
 }
 
 func read(t testing.TB, resp *http.Response) answer {
@@ -385,7 +387,8 @@ var (
 	secrets = regexp.MustCompile(`whsec_[A-Za-z0-9+/=]+`)
 )
 
-// golden compares an answer with testdata/<name>.golden.json; ids, times and
+// golden compares an answer with testdata/<name>.golden.json, which names its
+// route for TestGoldenAnswersAreAsDescribed; ids, times and
 // cursors, which differ from run to run, are replaced by their order.
 func golden(t *testing.T, name string, a answer) {
 	t.Helper()
@@ -394,7 +397,7 @@ func golden(t *testing.T, name string, a answer) {
 		t.Fatalf("%s: not JSON: %s", name, a.body)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d\n", a.StatusCode)
+	fmt.Fprintf(&b, "%s\n%d\n", a.Request.Pattern, a.StatusCode)
 	for _, h := range []string{"Content-Type", "Location", "Retry-After", "ETag", "Cache-Control", "Preference-Applied"} {
 		if v := a.Header.Get(h); v != "" {
 			fmt.Fprintf(&b, "%s: %s\n", h, v)
