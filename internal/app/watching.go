@@ -94,11 +94,16 @@ func (a *App) serveWatchers(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen on METRICS_ADDR %s: %w", a.cfg.MetricsAddr, err)
 	}
+	return edge.Serve(ctx, listener, a.watchers(), time.Second, a.log)
+}
+
+// watchers is what METRICS_ADDR answers.
+func (a *App) watchers() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", a.scrapes(a.metricsReaders()))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", a.inspector.ready)
-	return edge.Serve(ctx, listener, mux, time.Second, a.log)
+	return mux
 }
 
 func (a *App) metricsReaders() auth.Authenticator {

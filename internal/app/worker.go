@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/glad-labs/frontispiece/internal/config"
 	"github.com/glad-labs/frontispiece/internal/store"
 	"github.com/glad-labs/frontispiece/internal/worker"
@@ -30,6 +32,7 @@ func (a *App) RunWorker(ctx context.Context) error {
 		}
 		return err
 	}
+	a.announceQueues(ctx)
 	// Before the first task: what a dead process left is due now, not at the
 	// first tick.
 	a.reconcile(ctx)
@@ -49,7 +52,12 @@ func (a *App) RunWorker(ctx context.Context) error {
 	loops.Go(func() { every(alive, beat, func() { a.tryAnnounce(alive) }) })
 	loops.Go(func() { every(alive, a.pace.reconcile, func() { a.reconcile(alive) }) })
 	loops.Go(func() { every(alive, sweepEvery, func() { a.sweep(alive) }) })
-	return a.runServers(ctx, w)
+	working, ctx := errgroup.WithContext(ctx)
+	if a.part == Worker { // an embedded API watches by itself
+		working.Go(func() error { return a.serveWatchers(ctx) })
+	}
+	working.Go(func() error { return a.runServers(ctx, w) })
+	return working.Wait()
 }
 
 // leave says that this worker ended as it should. One that cannot is shown as
@@ -110,6 +118,12 @@ func (a *App) tryAnnounce(ctx context.Context) {
 	if err := a.announce(ctx); err != nil {
 		a.log.WarnContext(ctx, "the spool could not be announced", "error", err)
 	}
+	a.announceQueues(ctx)
+}
+
+// announceQueues has the dashboard show our queues, also before their first task
+// and after a flush.
+func (a *App) announceQueues(ctx context.Context) {
 	err := a.queue.Announce(ctx, tasks.QueueGenerate, tasks.QueueBackfill, tasks.QueueNotify, tasks.UploadQueue(a.spool.ID()))
 	if err != nil {
 		a.log.WarnContext(ctx, "the queues could not be announced", "error", err)

@@ -153,12 +153,16 @@ func stages(v View, troubles []store.Trouble) []stage {
 	if failed.Count > 0 {
 		failed.Level = Warning
 	}
+	delivery := again("notify")
+	if n := v.Survey.DeliveriesFailed.Count; n > 0 {
+		delivery = counted(n, "was given up", "were given up")
+	}
 	return []stage{
 		card("Queued", v.Survey.Queued, again("generate"), stuckQueued),
 		card("Generating", v.Survey.Generating, "", stuckGenerating),
 		card("Uploading", v.Survey.Uploading, again("upload"), stuckUploading),
 		card("Approved, waiting", v.Survey.Approved, "", stuckApproved),
-		card("Deliveries", v.Survey.DeliveriesPending, again("notify"), stuckDelivery),
+		card("Deliveries", v.Survey.DeliveriesPending, delivery, stuckDelivery),
 		failed,
 	}
 }

@@ -3,9 +3,9 @@ package ops
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/glad-labs/frontispiece/internal/store"
 	"github.com/glad-labs/frontispiece/tasks"
 )
 
@@ -113,7 +113,13 @@ func (o *Room) spoolsMissing(v View) (found []Finding) {
 	for _, s := range v.Spools {
 		silent := v.At.Sub(s.SeenAt)
 		switch {
-		case silent > silentAfter && s.Bytes > 0 && silent < 48*time.Hour:
+		case silent > o.SpoolLostAfter && s.Bytes > 0 && silent < 24*time.Hour:
+			found = append(found, Finding{
+				Level: Warning, What: "The disk of " + s.Host + " has been away for " + age(silent),
+				Why: "What waited on it for upload is made again elsewhere, by itself. " + size(s.Bytes) + " were on it.",
+				Do:  "Nothing, unless failed uploads were to be retried from it: bring spool " + short(s.ID) + " back for those.",
+			})
+		case silent > silentAfter && silent <= o.SpoolLostAfter && s.Bytes > 0:
 			found = append(found, Finding{
 				Level: Broken, What: "The disk of " + s.Host + " is away with " + size(s.Bytes) + " of finished pictures",
 				Why: "No worker has been seen on spool " + short(s.ID) + " for " + age(silent) + ".",
@@ -130,37 +136,28 @@ func (o *Room) spoolsMissing(v View) (found []Finding) {
 	return found
 }
 
+// stuck finds stages where the oldest has waited for too long.
 func stuck(v View) (found []Finding) {
+	ring := Button{Path: "/ops/reconcile", Label: "Reconcile now"}
 	for _, s := range []struct {
-		count  int
-		oldest time.Time
+		at     store.Standing
 		limit  time.Duration
-		what   string
+		one    string
+		many   string
 		do     string
+		button Button
 	}{
-		{v.Survey.Queued.Count, v.Survey.Queued.Oldest, stuckQueued, "waits to be generated", "If workers are busy, add one or raise GENERATE_CONCURRENCY; if they are idle, ring it anew."},
-		{v.Survey.Generating.Count, v.Survey.Generating.Oldest, stuckGenerating, "is being generated", "See the generators below. A try that hangs ends at GENERATE_TIMEOUT by itself."},
-		{v.Survey.Uploading.Count, v.Survey.Uploading.Oldest, stuckUploading, "waits to be uploaded", "See the errors below. Its bytes are safe in the spool."},
-		{v.Survey.DeliveriesPending.Count, v.Survey.DeliveriesPending.Oldest, stuckDelivery, "delivery waits", "See whether the site answers at its address."},
+		{v.Survey.Queued, stuckQueued, "picture waits to be generated", "pictures wait to be generated", "If the workers are busy, add one or raise GENERATE_CONCURRENCY. If they are idle, reconcile.", ring},
+		{v.Survey.Generating, stuckGenerating, "picture is being generated", "pictures are being generated", "See the generators below. A try that hangs ends at GENERATE_TIMEOUT by itself.", Button{}},
+		{v.Survey.Uploading, stuckUploading, "picture waits to be uploaded", "pictures wait to be uploaded", "The errors below say why. Their bytes are safe in the spool, and they are tried again by themselves.", Button{}},
+		{v.Survey.DeliveriesPending, stuckDelivery, "delivery waits", "deliveries wait", "See whether the site answers at its address. They are tried again by themselves.", Button{}},
+		{v.Survey.Approved, stuckApproved, "approved draft waits for its picture", "approved drafts wait for their pictures", "They are published by themselves when those are stored; retry what failed below.", Button{}},
 	} {
-		if s.count == 0 || v.At.Sub(s.oldest) < s.limit {
-			continue
+		if waited := v.At.Sub(s.at.Oldest); s.at.Count > 0 && waited >= s.limit {
+			found = append(found, Finding{
+				Level: Warning, What: counted(s.at.Count, s.one, s.many), Why: "The oldest for " + age(waited) + ".", Do: s.do, Button: s.button,
+			})
 		}
-		what := "The oldest picture that " + s.what + " is " + age(v.At.Sub(s.oldest)) + " old"
-		if strings.HasPrefix(s.what, "delivery") {
-			what = "The oldest " + s.what + " since " + age(v.At.Sub(s.oldest))
-		}
-		found = append(found, Finding{
-			Level: Warning, What: what, Why: counted(s.count, "of them", "of them") + " in all.", Do: s.do,
-			Button: Button{Path: "/ops/reconcile", Label: "Reconcile now"},
-		})
-	}
-	if a := v.Survey.Approved; a.Count > 0 && v.At.Sub(a.Oldest) > stuckApproved {
-		found = append(found, Finding{
-			Level: Warning, What: counted(a.Count, "approved draft waits", "approved drafts wait") + " for a picture",
-			Why: "The oldest for " + age(v.At.Sub(a.Oldest)) + ". They are published by themselves when it is stored.",
-			Do:  "Retry what failed below.",
-		})
 	}
 	return found
 }
@@ -170,7 +167,7 @@ func paused(v View) (found []Finding) {
 		if q.Paused {
 			found = append(found, Finding{
 				Level: Broken, What: "The queue " + queueName(q.Name) + " is paused",
-				Why: "Somebody paused it in the dashboard; " + counted(q.Pending, "task waits", "tasks wait") + ". No worker takes anything from it.",
+				Why: "Somebody paused it in the dashboard. No worker takes anything from it; " + counted(q.Pending, "task waits", "tasks wait") + ".",
 				Do:  "Resume it when the reason is gone.", Button: Button{"/ops/resume", "Resume", map[string]string{"queue": q.Name}},
 			})
 		}

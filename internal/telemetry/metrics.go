@@ -76,6 +76,7 @@ func NewMetrics(version string) *Metrics {
 		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
 	})
 	build.Set(1)
+	m.retries.WithLabelValues("unavailable") // a rate needs a zero to begin at
 	m.registry.MustRegister(m.stages, m.outcomes, m.retries, m.requests, m.answered, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

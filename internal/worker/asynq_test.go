@@ -71,7 +71,7 @@ func (a asynqLine) serve(p *process, queueName string, slots int, handlers map[s
 	}
 	server, err := q.Start(queue.ServerConfig{
 		Queues: map[string]int{queueName: 1}, Concurrency: slots, CheckInterval: 2 * time.Second, Grace: time.Second,
-		Handlers: live, Log: slog.New(slog.DiscardHandler),
+		Handlers: live, Log: slog.New(slog.DiscardHandler), Tracing: p.tracing,
 	})
 	p.must(err)
 	p.running.Go(func() {

@@ -28,6 +28,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/queue"
 	"github.com/glad-labs/frontispiece/internal/spool"
 	"github.com/glad-labs/frontispiece/internal/store"
+	"github.com/glad-labs/frontispiece/internal/telemetry"
 	"github.com/glad-labs/frontispiece/internal/worker"
 	"github.com/glad-labs/frontispiece/tasks"
 )
@@ -54,6 +55,7 @@ type site struct {
 	bill    *bill
 	weather *weather
 	targets []string           // who is told of posts
+	tracing *telemetry.Tracing // nil: nobody traces
 	api     *dispatch.Dispatch // the process that answers requests
 	apiLife *life
 }
@@ -212,7 +214,7 @@ func (p *process) announce() {
 }
 
 func (p *process) reconcile() {
-	_, _ = p.rows.Reconcile(p.ctx) // it runs again
+	_, _ = p.rows.Reconcile(p.tracing.In(p.ctx)) // it runs again
 }
 
 // pass lets virtual time go by.

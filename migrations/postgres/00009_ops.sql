@@ -15,7 +15,10 @@ CREATE TABLE workers (
   seen_at           timestamptz NOT NULL
 );
 -- A stage is counted, and its oldest picture found, without a look at the rows.
-CREATE INDEX images_stage ON images (state, created_at) WHERE state IN ('queued', 'generating', 'uploading');
+-- One index a state: SQLite does not see that one state is among three.
+CREATE INDEX images_queued_age ON images (created_at) WHERE state = 'queued';
+CREATE INDEX images_generating_age ON images (created_at) WHERE state = 'generating';
+CREATE INDEX images_uploading_age ON images (created_at) WHERE state = 'uploading';
 -- The newest failures, grouped by the page; live pictures that wait after one.
 CREATE INDEX images_failed ON images (finalized_at) WHERE state = 'failed';
 CREATE INDEX images_waiting ON images (updated_at) WHERE failure IS NOT NULL AND state IN ('queued', 'generating', 'uploading');
@@ -31,5 +34,7 @@ DROP INDEX webhook_deliveries_pending;
 DROP INDEX webhook_deliveries_failed;
 DROP INDEX images_waiting;
 DROP INDEX images_failed;
-DROP INDEX images_stage;
+DROP INDEX images_uploading_age;
+DROP INDEX images_generating_age;
+DROP INDEX images_queued_age;
 DROP TABLE workers;

@@ -23,6 +23,7 @@ var needs = []need{
 	{"fonts-noto-core", "", "/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"}, // what its pages are set in
 	{"npm", "npm", ""},                         // brings axe-core
 	{"libimage-exiftool-perl", "exiftool", ""}, // an independent reader of our metadata
+	{"prometheus", "promtool", ""},             // reads the alert rules as Prometheus does
 	{"webp", "cwebp", ""},                      // the floor of the rendition figures
 	{"nodejs", "node", ""},                     // runs the TypeScript client
 	{"npm", "npm", ""},                         // fetches its compiler
