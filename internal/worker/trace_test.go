@@ -45,7 +45,7 @@ func TestOneTraceFromTheRequestToThePost(t *testing.T) {
 		for tries < 2 { // the first try, and its repetition by asynq
 			pass(time.Second)
 		}
-		pass(3 * time.Second) // until that is put off, too
+		pass(100 * time.Millisecond) // until that is put off, too
 		line.flush()
 		s.waitFor(job.ID, 2*within)
 		pass(time.Second) // for its spans to end
