@@ -28,6 +28,7 @@ func isSpool(name string) bool { return queueName(name) != name }
 type data struct {
 	View     View
 	Version  string
+	Theme    string // "light" or "dark" where somebody chose on the desk
 	Level    Level
 	Headline string
 	Findings []Finding
@@ -71,7 +72,7 @@ func (b Budget) High() float64 { return 0.8 * b.Limit }
 
 func (o *Room) page(w http.ResponseWriter, r *http.Request) {
 	v := o.Look(r.Context())
-	d := data{View: v, Version: o.Version, Said: said(r)}
+	d := data{View: v, Version: o.Version, Theme: theme(r), Said: said(r)}
 	var troubles []store.Trouble
 	if v.Rows == nil {
 		troubles, d.Troubles = o.Rows.Troubles(r.Context(), maxTroubles)
@@ -93,6 +94,14 @@ func (o *Room) page(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(out.Bytes()) // a client that is gone
+}
+
+// theme is what the desk's menu keeps, so that both look alike.
+func theme(r *http.Request) string {
+	if c, err := r.Cookie("desk-theme"); err == nil && (c.Value == "light" || c.Value == "dark") {
+		return c.Value
+	}
+	return ""
 }
 
 // maxSaid bounds what a link may have the page say.

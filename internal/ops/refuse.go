@@ -15,10 +15,11 @@ var refusal = template.Must(template.New("refusal").Parse(`<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{.Title}} · Frontispiece</title>
+<link rel="stylesheet" href="/desk/static/present/desk.css">
 <link rel="stylesheet" href="/ops/static/ops.css">
 </head>
 <body>
-<main><section class="verdict {{.Level}}">
+<main class="room"><section class="verdict {{.Level}}">
 <h1><span class="dot" aria-hidden="true"></span>{{.Title}}</h1>
 <p class="calm">{{.Message}}</p>
 <p class="calm">{{if .LogIn}}<a href="/desk/login?next=/ops">Log in</a> · {{end}}<a href="/ops">Operations</a></p>
