@@ -16,6 +16,9 @@ var ErrNotYet = errors.New("not there yet: the first start makes it")
 type Database interface {
 	// Server is what it calls itself, with its version.
 	Server(ctx context.Context) (string, error)
+	// Unlimited lists the time-outs that this connection lacks; none where the
+	// database has no such thing.
+	Unlimited(ctx context.Context) ([]string, error)
 	// TryWrite returns nil when rows may be changed.
 	TryWrite(ctx context.Context) error
 	// Steps lists the migrations; it changes nothing.
@@ -43,6 +46,7 @@ func Databases(at string, open func(context.Context) (Database, error)) Section 
 		Name: "Database",
 		Checks: []Check{
 			{Name: "database", Tries: "connect to " + at, Run: d.connect},
+			{Name: "time-outs", Tries: "ask which limits hold for our statements", Needs: "database", Run: d.timeouts},
 			{Name: "schema", Tries: "compare its tables with this program's", Needs: "database", Run: d.schema},
 			{Name: "site tables", Tries: "look for the columns that publishing needs", Needs: "schema", Run: d.siteTables},
 			{Name: "writing", Tries: "send an UPDATE that matches no row", Needs: "schema", Run: d.writing},
@@ -81,6 +85,20 @@ func (d *database) advice() string {
 		return "ls -l " + path
 	}
 	return `psql "$DATABASE_URL" -c 'SELECT 1'`
+}
+
+// timeouts warns of a pooler between us and the server: it takes no settings
+// with a connection, and a statement or a lock that hangs would hang for ever.
+func (d *database) timeouts(ctx context.Context) Outcome {
+	missing, err := d.db.Unlimited(ctx)
+	switch {
+	case err != nil:
+		return warning("frontispiece doctor, again", "it does not tell: %v", err)
+	case len(missing) == 0:
+		return ok("no statement or lock is waited for endlessly")
+	}
+	return warning("ALTER ROLE … SET statement_timeout = '15s', lock_timeout = '5s' and idle_in_transaction_session_timeout = '30s', one statement each, for the user of DATABASE_URL",
+		"no %s: a pooler stands between and takes no settings with a connection", strings.Join(missing, ", no "))
 }
 
 func (d *database) schema(ctx context.Context) Outcome {

@@ -57,7 +57,10 @@ func (delivery) Verify(context.Context, string, string, int64) error {
 type redis struct {
 	info       string
 	err, quiet error
+	paused     []string
 }
+
+func (r redis) Paused(context.Context) ([]string, error) { return r.paused, nil }
 
 func (r redis) Check(context.Context) error          { return r.err }
 func (r redis) Info(context.Context) (string, error) { return r.info, r.quiet }
@@ -88,10 +91,12 @@ func (g generator) Generate(context.Context, imagegen.Request) (imagegen.Result,
 type database struct {
 	steps                           []store.Migration
 	server, write, schema, detected error
+	unlimited                       []string
 	closed                          *bool
 }
 
 func (d database) Server(context.Context) (string, error)           { return "PostgreSQL 17.5", d.server }
+func (d database) Unlimited(context.Context) ([]string, error)      { return d.unlimited, nil }
 func (d database) TryWrite(context.Context) error                   { return d.write }
 func (d database) Steps(context.Context) ([]store.Migration, error) { return d.steps, nil }
 func (d database) CheckSchema(context.Context) error                { return d.schema }

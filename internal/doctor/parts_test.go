@@ -20,8 +20,14 @@ const fine = "redis_version:7.2.4\r\nrole:master\r\nmaxmemory_policy:noeviction\
 func TestQueue(t *testing.T) {
 	t.Parallel()
 	all := func(server, eviction, persistence, task doctor.Status) map[string]doctor.Status {
-		return map[string]doctor.Status{"redis": server, "eviction": eviction, "persistence": persistence, "task": task}
+		paused := doctor.OK
+		if server == doctor.Broken {
+			paused = doctor.Skipped
+		}
+		return map[string]doctor.Status{"redis": server, "eviction": eviction, "persistence": persistence, "paused": paused, "task": task}
 	}
+	paused := all(doctor.OK, doctor.OK, doctor.OK, doctor.OK)
+	paused["paused"] = doctor.Warning
 	const ok, warn, bad, skip = doctor.OK, doctor.Warning, doctor.Broken, doctor.Skipped
 	tests := []struct {
 		name  string
@@ -40,6 +46,7 @@ func TestQueue(t *testing.T) {
 		{"its disk is full", redis{info: strings.Replace(fine, "status:ok", "status:err", 1)}, nil, all(ok, ok, warn, ok)},
 		{"says nothing of itself", redis{quiet: errors.New("NOPERM")}, nil, all(warn, warn, warn, ok)},
 		{"an answer of another kind", redis{info: "hello"}, nil, all(warn, warn, warn, ok)},
+		{"a paused queue", redis{info: fine, paused: []string{"generate"}}, nil, paused},
 		{"takes no task", redis{info: fine}, errors.New("OOM command not allowed"), all(ok, ok, ok, bad)},
 	}
 	for _, tt := range tests {
@@ -74,8 +81,14 @@ func TestDatabases(t *testing.T) {
 	none := []store.Migration{{Version: 1}, {Version: 2}}
 	behind := fmt.Errorf("%w (it is at 1)", store.ErrSchemaBehind)
 	all := func(connect, schema, site, writing doctor.Status) map[string]doctor.Status {
-		return map[string]doctor.Status{"database": connect, "schema": schema, "site tables": site, "writing": writing}
+		limits := connect
+		if connect == doctor.Broken {
+			limits = doctor.Skipped
+		}
+		return map[string]doctor.Status{"database": connect, "time-outs": limits, "schema": schema, "site tables": site, "writing": writing}
 	}
+	pooled := all(doctor.OK, doctor.OK, doctor.OK, doctor.OK)
+	pooled["time-outs"] = doctor.Warning
 	const ok, warn, bad, skip = doctor.OK, doctor.Warning, doctor.Broken, doctor.Skipped
 	tests := []struct {
 		name string
@@ -84,6 +97,7 @@ func TestDatabases(t *testing.T) {
 		want map[string]doctor.Status
 	}{
 		{"as it should be", nil, database{steps: taken}, all(ok, ok, ok, ok)},
+		{"a pooler without time-outs", nil, database{steps: taken, unlimited: []string{"statement_timeout", "lock_timeout"}}, pooled},
 		{"not there yet", fmt.Errorf("the file is %w", doctor.ErrNotYet), database{}, all(skip, skip, skip, skip)},
 		{"refuses the password", errors.New("the server refuses this user or password"), database{}, all(bad, skip, skip, skip)},
 		{"answers and refuses queries", nil, database{server: errors.New("no")}, all(bad, skip, skip, skip)},

@@ -15,6 +15,8 @@ import (
 type Redis interface {
 	// Check asks once, and says in one line why nobody answers.
 	Check(ctx context.Context) error
+	// Paused lists the queues that somebody has paused in the dashboard.
+	Paused(ctx context.Context) ([]string, error)
 	// Info is the answer to INFO, which also those may ask who may not CONFIG.
 	Info(ctx context.Context) (string, error)
 }
@@ -40,6 +42,7 @@ func Queue(at string, r Redis, trip RoundTrip) Section {
 		{Name: "redis", Tries: "ask " + at + " for its version", Run: s.server},
 		{Name: "eviction", Tries: "ask what it does when its memory is full", Needs: "redis", Run: s.eviction},
 		{Name: "persistence", Tries: "ask what it keeps on disk", Needs: "redis", Run: s.persistence},
+		{Name: "paused", Tries: "look for queues that somebody has paused", Needs: "redis", Run: s.paused},
 		{Name: "task", Tries: "send a task and serve it", Needs: "redis", Run: s.task},
 	}}
 }
@@ -106,6 +109,17 @@ func (s *redisServer) persistence(context.Context) Outcome {
 		return warning("df -h, on the machine that Redis runs on", "its last snapshot failed, and there is no append-only file")
 	}
 	return warning(fix, "at best snapshots: after its restart the workers ring what it forgot, within seconds, from the rows")
+}
+
+func (s *redisServer) paused(ctx context.Context) Outcome {
+	names, err := s.redis.Paused(ctx)
+	switch {
+	case err != nil:
+		return warning("frontispiece doctor, again", "it does not tell: %s", firstLine(err.Error()))
+	case len(names) > 0:
+		return warning("open /ops and press Resume", "paused in the dashboard, so that no worker takes anything from it: %s", strings.Join(names, ", "))
+	}
+	return ok("none is")
 }
 
 func (s *redisServer) task(ctx context.Context) Outcome {
