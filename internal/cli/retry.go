@@ -22,6 +22,7 @@ type retryCmd struct {
 	Stage  string        `enum:"generate,upload," default:"" help:"With --failed: only those that would go on at this stage: ${enum}" placeholder:"STAGE"`
 	Since  time.Duration `help:"With --failed: only those that failed within this time, such as 72h." placeholder:"DURATION"`
 	Plan   bool          `help:"Say what would be retried, and do nothing."`
+	JSON   bool          `help:"For machines."`
 }
 
 // Validate is called by kong.
@@ -64,11 +65,15 @@ func (c *retryCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if c.Plan {
+	switch {
+	case c.Plan && c.JSON:
+		return printJSON(s.out, planned(list))
+	case c.Plan:
 		s.planRetry(list)
 		return nil
+	default:
+		return s.retry(ctx, o, cfg, list, c.JSON)
 	}
-	return s.retry(ctx, o, cfg, list)
 }
 
 // candidates are the jobs that the arguments mean, the oldest first, so that
@@ -146,14 +151,47 @@ func candidateOf(j editorial.Job) candidate {
 }
 
 func (s *session) planRetry(list []candidate) {
-	for _, c := range list {
-		reason := "not failed, or unknown"
-		if c.failure != nil {
-			reason = fmt.Sprintf("%s %s: %s", c.failure.Provider, c.failure.Code, c.failure.Message)
-		}
-		s.out.line("%s  %s  %s", oneLine(c.job), c.what(), oneLine(reason))
+	if len(list) > 0 {
+		s.table("JOB\tWOULD BE\tBECAUSE", func(row func(cells ...any)) {
+			for _, c := range list {
+				row(oneLine(c.job), c.what(), oneLine(c.why()))
+			}
+		})
 	}
 	s.out.line("%s would be retried. Without --plan they are.", plural(len(list), "job", "jobs"))
+}
+
+// why is the last thing that went wrong.
+func (c candidate) why() string {
+	if c.failure == nil {
+		return "not failed, or unknown"
+	}
+	return fmt.Sprintf("%s %s: %s", c.failure.Provider, c.failure.Code, c.failure.Message)
+}
+
+// The machine's forms. Names and meanings stay; members may be added.
+type plannedJSON struct {
+	ID       string             `json:"id"`
+	DraftID  string             `json:"draft_id,omitempty"`
+	Uploads  int                `json:"uploads"`  // pictures whose bytes are there
+	Generate int                `json:"generate"` // pictures made again
+	Failure  *editorial.Failure `json:"failure,omitempty"`
+}
+
+type retriedJSON struct {
+	Jobs     int      `json:"jobs"`
+	Uploads  int      `json:"uploads"`
+	Generate int      `json:"generate"`
+	Left     []string `json:"left_alone"` // with the reason
+	Unrung   int      `json:"unrung"`     // tasks that the workers ring later
+}
+
+func planned(list []candidate) []plannedJSON {
+	out := make([]plannedJSON, len(list))
+	for i, c := range list {
+		out[i] = plannedJSON{c.job, c.draft, c.uploads, c.again, c.failure}
+	}
+	return out
 }
 
 // what is what a retry costs.
@@ -176,19 +214,24 @@ type tally struct {
 	left                 []string // one line each
 }
 
-func (s *session) retry(ctx context.Context, o *app.Operator, cfg config.Config, list []candidate) error {
-	if len(list) == 0 {
+func (s *session) retry(ctx context.Context, o *app.Operator, cfg config.Config, list []candidate, machine bool) error {
+	if len(list) == 0 && !machine {
 		s.out.line("No failed jobs of that kind.")
 		return nil
 	}
 	bar := newProgress(ctx, s, "retrying", len(list))
 	t, err := retryEach(ctx, o, list, bar)
 	bar.done()
-	s.sum(t)
+	if machine {
+		unrung, _ := o.Unrung()
+		err = errors.Join(err, printJSON(s.out, retriedJSON{t.jobs, t.uploads, t.again, append([]string{}, t.left...), unrung}))
+	} else {
+		s.sum(t)
+	}
 	if err != nil {
 		return fmt.Errorf("stopped after %d of %d, run it again for the rest: %w", t.jobs+len(t.left), len(list), err)
 	}
-	if t.jobs > 0 {
+	if t.jobs > 0 && !machine {
 		s.whoRings(o, cfg)
 	}
 	if len(t.left) > 0 {

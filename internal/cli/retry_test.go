@@ -37,8 +37,10 @@ func TestRetry(t *testing.T) {
 		{"in no time", "retry --failed --since 1ns", 0, []editorial.JobState{isFailed, isFailed}, []string{"No failed jobs of that kind"}},
 		{"all", "retry --all", 0, []editorial.JobState{isUploading, isQueued}, []string{"2 jobs retried", "inside the API's process"}},
 		{"a plan", "retry --all --plan", 0, []editorial.JobState{isFailed, isFailed}, []string{
-			"uploaded, nothing is generated  s3 access_denied", "generated again  sdcpp refused", "2 jobs would be retried",
+			"uploaded, nothing is generated  s3 access_denied", "generated again", "sdcpp refused", "2 jobs would be retried",
 		}},
+		{"a plan for machines", "retry --all --plan --json", 0, []editorial.JobState{isFailed, isFailed}, []string{`"uploads": 1`, `"generate": 1`, `"code": "access_denied"`}},
+		{"all for machines", "retry --all --json", 0, []editorial.JobState{isUploading, isQueued}, []string{`"jobs": 2`, `"uploads": 1`, `"generate": 1`, `"left_alone": []`, `"unrung": 2`}},
 		{"a job that is not there", "retry UPLOAD 0197f3a0-0000-7000-8000-000000000001", 1, []editorial.JobState{isUploading, isFailed}, []string{
 			"1 job retried", "left alone  0197f3a0-0000-7000-8000-000000000001: there is no job with this id",
 		}},
@@ -103,8 +105,8 @@ func TestRetryPages(t *testing.T) {
 	}
 	plan := s.mustType("retry --all --plan")
 	says(t, plan, "405 jobs would be retried", "00000001-0000-7000-8000-000000000000", "00000404-0000-7000-8000-000000000000", job.ID)
-	if n := strings.Count(plan, "\n"); n != 406 {
-		t.Errorf("%d lines, want one a job and a last one", n)
+	if n := strings.Count(plan, "\n"); n != 407 {
+		t.Errorf("%d lines, want a head, one a job and a last one", n)
 	}
 }
 
