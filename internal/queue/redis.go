@@ -91,6 +91,7 @@ func embedded() (redis.UniversalClient, func(), error) {
 		// It would look the address up in the DNS.
 		MaintNotificationsConfig: noMaintenance,
 	})
+	client.AddHook(idle{mini})
 	return client, mini.Close, nil
 }
 
