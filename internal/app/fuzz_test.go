@@ -28,6 +28,9 @@ var bodies = map[string]string{
 	"POST /v1/jobs/{id}/again":             `{"seed":"same","candidate":1,"prompt":"A beacon","width":512,"height":512,"count":2}`,
 	"POST /v1/drafts/{id}/approve":         `{"image_id":"00000000-0000-7000-8000-000000000000","sha256":"` + "0000000000000000000000000000000000000000000000000000000000000000" + `","feedback":"f","reviewer":"r"}`,
 	"POST /v1/drafts/{id}/reject":          `{"reason":"more sky","new_round":true}`,
+	"POST /v1/webhooks":                    `{"url":"https://hooks.example/x","description":"d","events":["image.stored"]}`,
+	"PATCH /v1/webhooks/{id}":              `{"url":"https://hooks.example/y","description":"e","events":["post.published"],"enabled":false}`,
+	"POST /v1/webhooks/{id}/rotate":        `{"overlap_seconds":60}`,
 	"POST /v1/drafts/{id}/choose":          `{"image_id":"00000000-0000-7000-8000-000000000000"}`,
 }
 
@@ -37,10 +40,11 @@ func sure(t testing.TB) (s *site, places *strings.Replacer) {
 	s = newSite(t, "MAX_JOBS=0", "MAX_JOBS_PER_CALLER=0")
 	draft := s.send("POST", "/api/tasks", bodies["POST /api/tasks"]).field(t, "id")
 	job := s.send("POST", "/v1/jobs", `{"prompt":"A lighthouse at dawn"}`).field(t, "id")
-	if draft == "" || job == "" {
-		t.Fatalf("draft %q, job %q", draft, job)
+	hook := s.send("POST", "/v1/webhooks", bodies["POST /v1/webhooks"]).field(t, "id")
+	if draft == "" || job == "" || hook == "" {
+		t.Fatalf("draft %q, job %q, webhook %q", draft, job, hook)
 	}
-	return s, strings.NewReplacer("/jobs/{id}", "/jobs/"+job, "{id}", draft, "DRAFT", draft, "{slug}", "a-slug")
+	return s, strings.NewReplacer("/jobs/{id}", "/jobs/"+job, "/webhooks/{id}", "/webhooks/"+hook, "{delivery}", hook, "{id}", draft, "DRAFT", draft, "{slug}", "a-slug")
 }
 
 // check fails on an answer that no client should ever get: one that blames us,
