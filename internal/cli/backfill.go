@@ -56,9 +56,7 @@ func (c *backfillCmd) Run(ctx context.Context, s *session) error {
 	if c.Plan {
 		return c.plan(ctx, s, o, options)
 	}
-	err = c.mend(ctx, s, o, options)
-	s.whoRings(o, cfg)
-	return err
+	return c.mend(ctx, s, o, cfg.Embedded(), options)
 }
 
 // ids are the posts that the flags name.
@@ -159,7 +157,7 @@ func planTotal(list []proposalJSON) string {
 	return text + " Without --plan it is done."
 }
 
-func (c *backfillCmd) mend(ctx context.Context, s *session, o *app.Operator, options repair.BackfillOptions) error {
+func (c *backfillCmd) mend(ctx context.Context, s *session, o *app.Operator, embedded bool, options repair.BackfillOptions) error {
 	bar := &progress{}
 	resumed := false
 	run := repair.Backfill{
@@ -168,6 +166,9 @@ func (c *backfillCmd) mend(ctx context.Context, s *session, o *app.Operator, opt
 			resumed = continued
 			if continued && !c.JSON {
 				s.out.line("Continuing run %s, begun by %s.", r.ID, oneLine(r.StartedBy))
+			}
+			if embedded && !c.JSON {
+				s.out.line("The API copies and makes the pictures: it has to be running.")
 			}
 			bar = newProgress(ctx, s, "mending", posts)
 		},
