@@ -56,6 +56,9 @@ type draftLine struct {
 	Summary          string  `json:"summary"`
 	ApprovalStatus   string  `json:"approval_status"`
 	FeaturedImageURL *string `json:"featured_image_url"`
+	// QualityScore is read by the approval queue, which the site never gave it:
+	// the page made one up at random.
+	QualityScore *float64 `json:"quality_score"`
 }
 
 // undecided are the drafts of the list that asks for none in particular.
@@ -96,6 +99,7 @@ func lineOf(d editorial.Draft) draftLine {
 		DraftID: d.ID, Title: d.Title(), CreatedAt: isoTime(d.CreatedAt), Status: string(d.Status),
 		WordCount: len(strings.Fields(d.Content())), Summary: summaryText(&d),
 		ApprovalStatus: d.ApprovalStatus, FeaturedImageURL: orNull(d.PictureURL()),
+		QualityScore: columns(d.Columns).number("quality_score"),
 	}
 }
 

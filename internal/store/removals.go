@@ -120,12 +120,17 @@ func (r *Reader) UndeletedImages(ctx context.Context, limit int) ([]editorial.Im
 	return r.images(ctx, `state = 'removed' AND deleted_at IS NULL ORDER BY removed_at, id LIMIT ?`, limit)
 }
 
+// existingDraft leaves out drafts whose row the site, or a person, has deleted:
+// what such a one had chosen is nobody's choice any more.
+const existingDraft = `EXISTS (SELECT 1 FROM content_tasks t WHERE t.task_id = draft_images.draft_id)`
+
 // DraftsShowing are the ids of the drafts that have chosen, approved or
 // published a picture, in the order in which to lock them.
 func (r *Reader) DraftsShowing(ctx context.Context, imageID string) ([]string, error) {
 	var ids []string
 	err := r.all(ctx, &ids, `SELECT draft_id FROM draft_images
-		WHERE chosen_image_id = ? OR approved_image_id = ? OR published_image_id = ? ORDER BY draft_id`, imageID, imageID, imageID)
+		WHERE (chosen_image_id = ? OR approved_image_id = ? OR published_image_id = ?) AND `+existingDraft+` ORDER BY draft_id`,
+		imageID, imageID, imageID)
 	if err != nil {
 		return nil, fmt.Errorf("find drafts of image %s: %w", imageID, err)
 	}
@@ -136,9 +141,9 @@ func (r *Reader) DraftsShowing(ctx context.Context, imageID string) ([]string, e
 // published.
 func (r *Reader) PicturesInUse(ctx context.Context) ([]string, error) {
 	var ids []string
-	err := r.all(ctx, &ids, `SELECT chosen_image_id FROM draft_images WHERE chosen_image_id IS NOT NULL
-		UNION SELECT approved_image_id FROM draft_images WHERE approved_image_id IS NOT NULL
-		UNION SELECT published_image_id FROM draft_images WHERE published_image_id IS NOT NULL`)
+	err := r.all(ctx, &ids, `SELECT chosen_image_id FROM draft_images WHERE chosen_image_id IS NOT NULL AND `+existingDraft+`
+		UNION SELECT approved_image_id FROM draft_images WHERE approved_image_id IS NOT NULL AND `+existingDraft+`
+		UNION SELECT published_image_id FROM draft_images WHERE published_image_id IS NOT NULL AND `+existingDraft)
 	if err != nil {
 		return nil, fmt.Errorf("list pictures in use: %w", err)
 	}
