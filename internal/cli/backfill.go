@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/glad-labs/frontispiece/internal/app"
+	"github.com/glad-labs/frontispiece/internal/dispatch"
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/repair"
 	"github.com/glad-labs/frontispiece/internal/store"
@@ -129,21 +130,15 @@ func (c *backfillCmd) plan(ctx context.Context, s *session, o *app.Operator, opt
 func planTotal(list []proposalJSON) string {
 	var copies, made, columns, left int
 	for _, p := range list {
-		seen := false
 		for _, f := range p.Findings {
 			switch {
 			case strings.HasPrefix(f.Would, "left"):
 				left++
+			case f.Would == dispatch.SamePicture:
 			case f.IsPicture() && strings.HasPrefix(f.Would, "copied"):
-				if !seen {
-					copies++
-				}
-				seen = true
+				copies++
 			case f.IsPicture() && strings.HasPrefix(f.Would, "generated"):
-				if !seen {
-					made++
-				}
-				seen = true
+				made++
 			default:
 				columns++
 			}

@@ -147,7 +147,7 @@ func TestBackfillPlansWithoutChangingAnything(t *testing.T) {
 		}
 		author := "set to " + editorial.DefaultAuthorID
 		want := map[string]string{
-			"featured_image_url data_uri": "generated", "cover_image_url missing": "generated",
+			"featured_image_url data_uri": "generated", "cover_image_url missing": "the same picture",
 			"author_id missing": "set to Poindexter AI", "category_id missing": "set to Technology",
 			"tag_ids missing": "set to Technology", "post_tags missing": "set to Technology",
 			"created_by missing": author, "updated_by missing": author, "published_at missing": would["published_at missing"],

@@ -22,6 +22,9 @@ type pictureRepair struct {
 	img     *editorial.Image // that was made for it; nil when none is (yet)
 }
 
+// SamePicture is what becomes of a column when the other one gets a picture.
+const SamePicture = "the same picture"
+
 func (p *pictureRepair) mend(f *editorial.Finding) {
 	if p.img != nil {
 		p.show(f)
@@ -32,6 +35,8 @@ func (p *pictureRepair) mend(f *editorial.Finding) {
 		return
 	}
 	switch source := p.source(); {
+	case p.request != nil:
+		f.Would = SamePicture
 	case p.decided:
 		f.Would = "left: the post was published here, so another picture takes a new round and an approval"
 	case source != "":
