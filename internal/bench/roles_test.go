@@ -31,6 +31,7 @@ var roles = map[string]func(context.Context) error{
 	"floor-asynq":    idleFloor,
 	"floor-pipeline": floorPipeline,
 	"pipeline":       ourPipeline,
+	finishRole:       finishPictures,
 }
 
 func TestMain(m *testing.M) {

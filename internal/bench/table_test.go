@@ -110,6 +110,7 @@ var groups = []struct {
 	{"publish", measurePublish},
 	{"pipeline", measurePipeline},
 	{"renditions", measureRenditions},
+	{"pictures", measurePictures},
 	{"uploads", measureUploads},
 	{"million", measureMillion},
 	{"idle", measureIdle},

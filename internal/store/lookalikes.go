@@ -45,6 +45,21 @@ func (r *Reader) Lookalikes(ctx context.Context, img editorial.Image, limit int)
 	if err != nil || len(img.Hash) != 16 {
 		return nil, nil //nolint:nilerr // it was stored before pictures had hashes
 	}
+	// Equal hashes first: a site whose pictures are all one is told so by a few
+	// rows of one index.
+	var twins []string
+	err = r.all(ctx, &twins, `SELECT id FROM images WHERE state = 'stored' AND hash <> '' AND substr(hash, 1, 4) = ? AND hash = ?
+		AND job_id <> ? AND (draft_id IS NULL OR draft_id <> ?) LIMIT ?`, img.Hash[:4], img.Hash, img.JobID, img.DraftID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("look for pictures equal to %s: %w", img.ID, err)
+	}
+	if len(twins) == limit {
+		distances := make(map[string]int, limit)
+		for _, id := range twins {
+			distances[id] = 0
+		}
+		return r.lookalikes(ctx, img, distances, limit)
+	}
 	var found []struct {
 		ID   string `db:"id"`
 		Hash string `db:"hash"`

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -29,6 +30,11 @@ var needs = []need{
 	{"npm", "npm", ""},                         // fetches its compiler
 }
 
+// benchNeeds are for "make bench" alone: tests do not wait for them.
+var benchNeeds = []need{
+	{"libvips-tools", "vipsthumbnail", ""}, // another floor of the rendition figures
+}
+
 // gatewayModule is the S3 server of the tests; newer versions are tried by
 // raising this one.
 const (
@@ -41,9 +47,13 @@ const axeVersion = "4.14.1"
 
 // bring makes sure that every program is there, installing what it can, and
 // returns the path of the S3 gateway, which it keeps in bin.
-func bring(ctx context.Context, bin string) (gateway string, err error) {
+func bring(ctx context.Context, bin string, command []string) (gateway string, err error) {
+	wanted := needs
+	if slices.Contains(command, "./internal/bench") {
+		wanted = slices.Concat(needs, benchNeeds)
+	}
 	var missing []string
-	for _, n := range needs {
+	for _, n := range wanted {
 		if !n.present() {
 			missing = append(missing, n.pkg)
 		}

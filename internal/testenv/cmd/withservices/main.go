@@ -36,7 +36,7 @@ func run(ctx context.Context, argv []string) error {
 	if len(argv) == 0 {
 		return errors.New("name the command to run, as in: withservices go test -race ./internal/store")
 	}
-	gateway, err := bring(ctx, ".cache/bin")
+	gateway, err := bring(ctx, ".cache/bin", argv)
 	if err != nil {
 		return err
 	}
