@@ -28,7 +28,7 @@ var (
 	planning    = regexp.MustCompile(`(?i)^(?:(?:sure|certainly|of course|okay|ok|alright|absolutely|great|got it|hmm|wait)\b[,!. ]*(?:$|(?:let|i|we)\b)|let me\b|let's\b|let’s\b|i(?:'ll|’ll| will| need to| should| want to|'m going to| am going to)\b|we (?:need|should|want) |the user\b|first, (?:i|let)\b|step \d+\b|hope this\b|feel free\b|would you like\b)`)
 	marker      = regexp.MustCompile(`^(?:[-*•‣◦·+–—>]+\s+|\(?\d{1,2}[.)]\s+|\[[ xX]\]\s+)+`)
 	heading     = regexp.MustCompile(`^#{1,6}\s+`)
-	ruleOrFence = regexp.MustCompile("^(?:[-*_=~ ]{3,}|`{3,}\\w*|[|:\\- ]{3,})$")
+	ruleOrFence = regexp.MustCompile("^(?:[-–—/*_=~ ]+|`{3,}\\w*|[|:\\- ]{3,})$")
 	link        = regexp.MustCompile(`!?\[([^\[\]]*)\]\([^()\s]*\)`)
 	address     = regexp.MustCompile(`(?i)\bhttps?://\S*`)
 )
