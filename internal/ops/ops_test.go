@@ -52,8 +52,9 @@ func (s *scene) Survey(context.Context) (store.Survey, time.Time, error) {
 func (s *scene) Workers(context.Context) ([]store.Worker, error)        { return s.workers, nil }
 func (s *scene) Spools(context.Context) ([]store.Spool, error)          { return s.spools, nil }
 func (s *scene) Troubles(context.Context, int) ([]store.Trouble, error) { return s.troubles, s.rowsErr }
-func (s *scene) Conditions(context.Context) ([]queue.Condition, error)  { return s.queues, s.queueErr }
-func (s *scene) Reconcile(context.Context) (dispatch.Report, error)     { return s.report, nil }
+
+func (s *scene) Conditions(context.Context) ([]queue.Condition, error) { return s.queues, s.queueErr }
+func (s *scene) Reconcile(context.Context) (dispatch.Report, error)    { return s.report, nil }
 func (s *scene) Resume(_ context.Context, name string) error {
 	s.resumed = append(s.resumed, name)
 	return nil

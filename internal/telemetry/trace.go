@@ -37,7 +37,7 @@ func OpenTracing(ctx context.Context, endpoint, service, version string) (*Traci
 	if err != nil {
 		return nil, fmt.Errorf("open the trace exporter: %w", err)
 	}
-	return NewTracing(service, version, sdktrace.WithBatcher(exporter)), nil
+	return NewTracing(service, version, sdktrace.WithBatcher(exporter)), nil //nolint:contextcheck // it reads the environment and waits for nobody
 }
 
 // NewTracing is tracing into any exporter.
@@ -124,12 +124,14 @@ func Traceparent(ctx context.Context) string {
 // LinkTo links the span of ctx with the trace that a traceparent names, unless
 // it is the same.
 func LinkTo(ctx context.Context, traceparent string) {
-	other := parse(traceparent)
+	other := parse(traceparent) //nolint:contextcheck // see parse
 	if span := trace.SpanFromContext(ctx); other.IsValid() && span.SpanContext().TraceID() != other.TraceID() {
 		span.AddLink(trace.Link{SpanContext: other})
 	}
 }
 
+// parse reads into a context of its own: one with a span in it would answer for
+// a traceparent that is empty.
 func parse(traceparent string) trace.SpanContext {
 	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{headerParent: traceparent})
 	return trace.SpanContextFromContext(ctx)
@@ -142,7 +144,7 @@ func TaskHeaders(ctx context.Context, traceparent string) map[string]string {
 	switch {
 	case here == "" && traceparent == "":
 		return nil
-	case traceparent == "", parse(traceparent).TraceID() == trace.SpanContextFromContext(ctx).TraceID():
+	case traceparent == "", parse(traceparent).TraceID() == trace.SpanContextFromContext(ctx).TraceID(): //nolint:contextcheck // see parse
 		return map[string]string{headerParent: here}
 	case here == "":
 		return map[string]string{headerParent: traceparent}
