@@ -186,20 +186,6 @@ func (a *API) progressOf(ctx context.Context, jobs ...editorial.Job) map[string]
 	return a.Progress.Of(ctx, ids...)
 }
 
-// queuePosition is that of the job's first queued candidate, 0 once any is
-// being worked on.
-func (a *API) queuePosition(ctx context.Context, job editorial.Job) (int, error) {
-	if job.State != editorial.JobQueued {
-		return 0, nil
-	}
-	for _, img := range job.Images {
-		if img.State == editorial.StateQueued {
-			return a.Store.QueuePosition(ctx, img)
-		}
-	}
-	return 0, nil
-}
-
 type getJobInput struct {
 	ID          string `path:"id" doc:"The job's id"`
 	Wait        int    `query:"wait" minimum:"1" maximum:"120" doc:"Seconds to wait for the job to end; the answer comes when it has, or after that time with the present state"`

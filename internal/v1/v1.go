@@ -166,6 +166,7 @@ type API struct {
 	huma   huma.API
 	mux    http.Handler
 	recent *recent
+	tail   tail
 	looks  singleflight.Group // that all who follow a job would take at once
 }
 
