@@ -66,7 +66,7 @@ func browser(t *testing.T, width, height int64) context.Context {
 	}
 	ctx, stop := chromedp.NewContext(chromium.ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(stop)
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	t.Cleanup(cancel)
 	window(ctx, t, width, height)
 	return ctx
@@ -119,7 +119,7 @@ func js(script string) step { return chromedp.Evaluate[chromedp.Void](script) }
 func until(expression string) step {
 	ask := chromedp.Evaluate[bool]("!!(" + expression + ")")
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
 		tick := time.NewTicker(25 * time.Millisecond)
 		defer tick.Stop()

@@ -200,7 +200,7 @@ func TestWithoutScripts(t *testing.T) {
 	if job == nil {
 		t.Fatalf("no job in the list:\n%s", jobs)
 	}
-	p.api(t, http.MethodGet, "/v1/jobs/"+job[1]+"?wait=30", nil)
+	p.api(t, http.MethodGet, "/v1/jobs/"+job[1]+"?wait=120", nil)
 	_, draft := p.call(t, http.MethodGet, "/desk/drafts/"+id, "")
 	picks := pickIn.FindAllStringSubmatch(draft, -1)
 	if len(picks) != 2 {
