@@ -85,7 +85,7 @@ func (c *crowd) await(tb testing.TB, cause func()) float64 {
 	case <-time.After(time.Minute):
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		tb.Fatalf("%d of %d watchers have the event", c.had, c.want)
+		tb.Fatalf("%d of %d watchers have the event of %s", c.had, c.want, c.conns[0].RemoteAddr())
 		return 0
 	}
 }
@@ -152,12 +152,15 @@ func crowded(b *testing.B, p *process, path, event string, cause func(round int)
 func (f *floor) stream(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	rc := http.NewResponseController(w)
+	next := func() chan struct{} {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.told
+	}
+	told := next() // before the client hears that it is watching
 	_, _ = io.WriteString(w, "retry: 3000\n\n")
 	_ = rc.Flush() // a client that is gone ends below
-	for {
-		f.mu.Lock()
-		told := f.told
-		f.mu.Unlock()
+	for ; ; told = next() {
 		select {
 		case <-r.Context().Done():
 			return
