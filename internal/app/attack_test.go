@@ -110,8 +110,10 @@ func TestKeysOpenWhatTheirRoleMay(t *testing.T) {
 		path, method, key string
 		want              int
 	}{
-		{"/v1/jobs", "GET", author, 200}, {"/api/tasks", "GET", author, 200},
-		{approve, "POST", author, 403}, {approve, "POST", editor, 404},
+		{"/v1/jobs", "GET", author, 200},
+		{"/api/tasks", "GET", author, 200},
+		{approve, "POST", author, 403},
+		{approve, "POST", editor, 404},
 	} {
 		if got := s.send(tt.method, tt.path, "", "Authorization", "Bearer "+tt.key); got.status != tt.want {
 			t.Errorf("%s %s: %d, want %d: %s", tt.method, tt.path, got.status, tt.want, got.body)

@@ -188,7 +188,7 @@ func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	gone := cookie(r, "")
+	gone := cookie(r, "") //nolint:gosec // as cookie says
 	gone.MaxAge = -1
 	http.SetCookie(w, gone)
 	return nil

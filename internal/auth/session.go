@@ -191,7 +191,7 @@ func nameFor(r *http.Request) string {
 }
 
 func cookie(r *http.Request, value string) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure everywhere but on localhost, where there is no TLS
 		Name: nameFor(r), Value: value, Path: "/", MaxAge: int(SessionTerms.Lifetime.Seconds()),
 		HttpOnly: true, Secure: isSecure(r), SameSite: http.SameSiteLaxMode,
 	}

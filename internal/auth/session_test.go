@@ -52,7 +52,7 @@ func (r *rows) RotateSession(_ context.Context, token, next string) (bool, error
 	return ok, nil
 }
 
-func (r *rows) TouchSession(_ context.Context, token string) error { return r.TouchKey(nil, token) }
+func (r *rows) TouchSession(ctx context.Context, token string) error { return r.TouchKey(ctx, token) }
 
 func (r *rows) EndSession(_ context.Context, token string) error {
 	r.mu.Lock()

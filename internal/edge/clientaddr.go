@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 )
 
 type clientAddrKey struct{}
@@ -38,16 +38,16 @@ func findClient(trusted []netip.Prefix, log *slog.Logger) Middleware {
 	isTrusted := func(addr netip.Addr) bool {
 		return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(addr.WithZone("")) })
 	}
-	var once sync.Once
+	var told atomic.Bool
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			addr := peer(r)
 			forwarded := r.Header.Values("X-Forwarded-For")
 			if len(forwarded) > 0 && addr.IsValid() && !isTrusted(addr) {
-				once.Do(func() {
+				if !told.Swap(true) {
 					log.WarnContext(r.Context(), "requests come with X-Forwarded-For from an address that TRUSTED_PROXIES does not name: "+
 						"if it is a proxy, all its clients count as one", "peer", addr.String())
-				})
+				}
 			} else {
 				addr = client(addr, forwarded, isTrusted)
 			}
