@@ -158,8 +158,8 @@ func (s *session) printBill(b bill, c *usageCmd) {
 	e := b.Estimate
 	s.figures(func(row func(cells ...any)) {
 		row("what", "how much", "price", "cost", "", "")
-		row("storage", fmt.Sprintf("%s in %s objects", size(b.Storage.Bytes), count(b.Storage.Objects)), fmt.Sprintf("$%g a GB", c.StoragePrice), dollars(e.Storage), "", count(b.Storage.Pictures)+" pictures of every month")
-		row("puts", count(b.Storage.Puts), fmt.Sprintf("$%g a 1,000", c.PutPrice), dollars(e.Puts), "", fmt.Sprintf("%s new pictures, %s", count(b.Storage.Stored), size(b.Storage.New)))
+		row("storage", fmt.Sprintf("%s in %s objects", size(b.Storage.Bytes), count(b.Storage.Objects)), fmt.Sprintf("$%g a GB", c.StoragePrice), dollars(e.Storage), "", counted(b.Storage.Pictures, "picture", "pictures")+" of every month")
+		row("puts", count(b.Storage.Puts), fmt.Sprintf("$%g a 1,000", c.PutPrice), dollars(e.Puts), "", counted(b.Storage.Stored, "new picture", "new pictures")+", "+size(b.Storage.New))
 		total := e.Storage + e.Puts
 		if c.DeliveryGB > 0 || c.Requests > 0 {
 			row("delivery", fmt.Sprintf("%g GB", c.DeliveryGB), fmt.Sprintf("$%g a GB", c.GBPrice), dollars(e.Delivery), "", "")
@@ -217,7 +217,7 @@ func each(g generatorBill) string {
 func note(g generatorBill) string {
 	switch {
 	case g.Requests > 0:
-		return count(g.Requests) + " requests"
+		return counted(g.Requests, "request", "requests")
 	case g.Unpriced > 0 && g.Cost > 0:
 		return fmt.Sprintf("of %s the cost is unknown", plural(int(g.Unpriced), "picture", "pictures"))
 	case g.Unpriced > 0:
@@ -242,6 +242,14 @@ func dollars(v float64) string {
 	default:
 		return fmt.Sprintf("$%.2f", v)
 	}
+}
+
+// counted is a count with its noun.
+func counted(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return count(n) + " " + many
 }
 
 // count groups a number's digits.

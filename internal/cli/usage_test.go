@@ -48,8 +48,8 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	s := used(t, "SPEND_CAP=20")
 	out := s.mustType("usage --delivery-gb 50 --requests 1000000")
-	says(t, out, "openai", "250", "$10.04", "$0.04", "sdcpp", "unknown", "?cost=", "1 requests", "50% of the cap of $20.00",
-		"3.0 GiB in 4,004 objects", "$0.07", "4,000", "$0.02", "50 GB", "$4.25", "1,000,000", "$1.00", "$5.34", "2025", "flags")
+	says(t, out, "openai", "250", "$10.04", "$0.04", "sdcpp", "unknown", "?cost=", "1 request\n", "50% of the cap of $20.00",
+		"3.0 GiB in 4,004 objects", "$0.07", "4,000", "$0.02", "1 new picture, 1.0 GiB", "50 GB", "$4.25", "1,000,000", "$1.00", "$5.34", "2025", "flags")
 	says(t, s.mustType("usage"), "for each 100 GB", "$8.50", "--delivery-gb")
 	says(t, s.mustType("usage --month 1999-12"), "Generated in 1999-12", "nothing")
 	var got struct {
