@@ -58,7 +58,7 @@ func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 			return &huma.StreamResponse{Body: func(h huma.Context) { h.SetStatus(http.StatusNoContent) }}, nil
 		}
 	}
-	return a.stream(watcher, stream{filter: store.EventFilter{JobID: in.ID}, last: in.LastEventID, at: in.LastEventID, pictures: picturesOf(job)}), nil
+	return a.stream(watcher, stream{filter: store.EventFilter{JobID: in.ID}, last: in.LastEventID, at: in.LastEventID, pictures: picturesOf(job)}), nil //nolint:contextcheck // huma's own, when it writes
 }
 
 type allEventsInput struct {
@@ -86,7 +86,7 @@ func (a *API) allEvents(ctx context.Context, in *allEventsInput) (*huma.StreamRe
 	if s.at == 0 {
 		_, s.at, _ = a.Journal.Since(0, func(*editorial.JobEvent) bool { return false })
 	}
-	return a.stream(watcher, s), nil
+	return a.stream(watcher, s), nil //nolint:contextcheck // huma's own, when it writes
 }
 
 // stream is one event stream being written.
@@ -104,7 +104,7 @@ type stream struct {
 }
 
 func (a *API) stream(watcher *events.Watcher, s stream) *huma.StreamResponse {
-	return &huma.StreamResponse{Body: func(h huma.Context) { //nolint:contextcheck // huma's context carries it
+	return &huma.StreamResponse{Body: func(h huma.Context) {
 		defer watcher.Close()
 		_, w := humago.Unwrap(h)
 		s.api, s.w, s.rc = a, w, http.NewResponseController(w)
