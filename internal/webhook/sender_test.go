@@ -82,10 +82,12 @@ func TestSendTellsWhatIsNoSuccess(t *testing.T) {
 		status int
 		final  string // code
 	}{
-		"broken":      {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, 503, ""},
-		"no such":     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, 404, ""},
-		"gone":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(410) }, 410, CodeGone},
-		"redirected":  {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect) }, 307, ""},
+		"broken":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, 503, ""},
+		"no such": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, 404, ""},
+		"gone":    {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(410) }, 410, CodeGone},
+		"redirected": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect)
+		}, 307, ""},
 		"cut off":     {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0, ""},
 		"huge header": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 1<<20)) }, 0, ""},
 	} {
