@@ -206,7 +206,7 @@ func TestWhoMayWatch(t *testing.T) {
 	if got := ask(t, open, http.MethodGet, "/metrics", ""); got.Code != http.StatusOK {
 		t.Errorf("without authentication this machine's scrape answers %d", got.Code)
 	}
-	if got := ask(t, open, http.MethodGet, "/metrics", "", header{"X-Forwarded-For", "1.2.3.4"}); got.Code != http.StatusUnauthorized {
+	if got := ask(t, open, http.MethodGet, "/metrics", "", header{"X-Forwarded-For", "1.2.3.4"}); got.Code != http.StatusForbidden {
 		t.Errorf("through a proxy it answers %d", got.Code)
 	}
 }
