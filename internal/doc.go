@@ -41,6 +41,16 @@
 // rings whatever is due and nobody is working on. Redis may be empty at any
 // moment; the rows are the truth and the queue is a doorbell.
 //
+// People look at the same rows. desk is the editors' pages, ops the operators',
+// with asynq's own dashboard beside it; a button of theirs calls dispatch, as a
+// request does. Whom a change concerns outside is written in its transaction
+// (dispatch's deliveries) and told by webhook, as often as it takes.
+//
+// What nobody waits for is done by the operators' command: cli types it, repair
+// plans and drives it (old posts mended, unused pictures deleted, one taken
+// down), dispatch changes the rows, doctor says what is wrong. telemetry counts
+// and traces all of it, and ratelimit keeps one caller from taking it all.
+//
 // app opens all of this in the order of need and is the only package that knows
 // every implementation; config reads the environment and nothing else does;
 // importrules holds the tree to this description.
