@@ -182,11 +182,11 @@ func TestDoctorProductionFaults(t *testing.T) {
 		{"forgets", "REDIS_URL=" + forgets.URL, 1, "persistence", "warning", "rows", "appendonly yes", nil},
 		{
 			"wants a password", "REDIS_URL=redis://:hunter2secret@" + locked.Addr, 2, "redis", "broken", "refuses", "REDIS_URL",
-			map[string]string{"eviction": "skipped", "persistence": "skipped", "task": "skipped"},
+			map[string]string{"eviction": "skipped", "persistence": "skipped", "paused": "skipped", "task": "skipped"},
 		},
 		{
 			"no Redis", "REDIS_URL=redis://127.0.0.1:1", 2, "redis", "broken", "nobody answers", "redis-cli",
-			map[string]string{"eviction": "skipped", "persistence": "skipped", "task": "skipped"},
+			map[string]string{"eviction": "skipped", "persistence": "skipped", "paused": "skipped", "task": "skipped"},
 		},
 		{"no such bucket", "AWS_S3_BUCKET=no-such-bucket", 2, "bucket", "broken", "no such bucket", "s3 mb s3://no-such-bucket", afterBucket},
 		{"a wrong secret", "AWS_SECRET_ACCESS_KEY=hunter2secret", 2, "client", "broken", "does not belong", "AWS_SECRET_ACCESS_KEY", with(afterBucket, "bucket", "skipped")},
@@ -196,7 +196,7 @@ func TestDoctorProductionFaults(t *testing.T) {
 		{"nothing at the CDN", "PUBLIC_BASE_URL=http://127.0.0.1:1", 2, "fetch", "broken", "cannot be reached", "curl -i", nil},
 		{
 			"a wrong database password", "DATABASE_URL=" + wrongPassword(t), 2, "database", "broken", "refuses this user or password", "psql",
-			map[string]string{"schema": "skipped", "site tables": "skipped", "writing": "skipped"},
+			map[string]string{"schema": "skipped", "site tables": "skipped", "time-outs": "skipped", "writing": "skipped"},
 		},
 	}
 	for _, tt := range tests {

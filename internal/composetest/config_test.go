@@ -59,7 +59,7 @@ func TestOurProgramsTakeTheirEnvironments(t *testing.T) {
 		"least": {secret, "EDITORS=7"},
 		"gpu":   {secret, "EDITORS=7", "GENERATORS=sdcpp+http://sdcpp:1234,card:", "GENERATE_TIMEOUT=15m"},
 		"most": {
-			secret, "EDITORS=7,8", "OPERATORS=9", "GENERATORS=openai+https://api.openai.com/v1,pexels:,card:", "PEXELS_API_KEY=p", "OPENAI_API_KEY=o",
+			secret, "EDITORS=7,8", "OPERATORS=9", "GENERATORS=openai+https://api.openai.com/v1?model=gpt-image-1,pexels:,card:", "PEXELS_API_KEY=p", "OPENAI_API_KEY=o",
 			"SITE_BACKEND_URL=http://host.docker.internal:8001", "REVALIDATE_URL=https://site.example/api/revalidate", "REVALIDATE_SECRET=r",
 			"ALLOWED_ORIGINS=https://site.example", "PUBLIC_BASE_URL=https://cdn.example", "API_PORT=9000", "LOG_LEVEL=DEBUG",
 			"POSTGRES_PASSWORD=a1", "S3_WORKER_KEY=w1", "S3_WORKER_SECRET=w2", "S3_ROOT_KEY=r1", "S3_ROOT_SECRET=r2",
