@@ -8,7 +8,7 @@ BENCHTIME    ?= 1s
 PKG          ?= ./...
 # The tests of one package run beside those of another; more than the cores
 # only makes the timing tests of both wait for each other.
-GOTEST       := go test -race -shuffle=on -timeout=10m
+GOTEST       := go test -race -shuffle=on -timeout=20m
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test test-fast check lint fmt fmt-check vet fuzz screenshots bench deploy-check acceptance release cover generate verify vuln vuln-if-reachable clean

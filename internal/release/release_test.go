@@ -109,7 +109,8 @@ func TestContentsNameWhatIsLinked(t *testing.T) {
 	i := slices.IndexFunc(got.Components, func(c struct {
 		Name, Version, Purl string
 		Hashes              []struct{ Alg, Content string }
-	}) bool {
+	},
+	) bool {
 		return c.Name == "github.com/CycloneDX/cyclonedx-go"
 	})
 	if i < 0 {
