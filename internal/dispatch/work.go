@@ -106,8 +106,8 @@ func (d *Dispatch) Finished(ctx context.Context, img editorial.Image) error {
 func (d *Dispatch) Stored(ctx context.Context, img editorial.Image) error {
 	img.Lookalikes = d.lookalikes(ctx, img)
 	return d.finish(ctx, img, func(tx *store.Tx, after *aftermath) (editorial.ImageState, *editorial.Failure, error) {
+		after.lookalikes(img) // before the last word on the picture
 		after.event(img, "image.stored", map[string]any{"url": img.URL, "source": img.Source})
-		after.lookalikes(img)
 		t := imageTidings("image.stored", img)
 		t.data["image"] = PictureFacts(img)
 		after.tell(t)
