@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,9 +27,9 @@ func TestOneTraceFromTheRequestToThePost(t *testing.T) {
 		line := newAsynqLine(t)
 		s := newSite(t, line)
 		s.tracing = telemetry.NewTracing("test", "v1", sdktrace.WithSyncer(spans))
-		tries := 0
+		var tries atomic.Int32
 		s.painter.answer = func(req imagegen.Request) (imagegen.Result, error) {
-			if tries++; tries < 3 {
+			if tries.Add(1) < 3 {
 				return imagegen.Result{}, imagegen.Transientf("unavailable", "the backend answers 503")
 			}
 			return imagegen.Result{Bytes: paint(req.ImageID), Seed: req.Seed}, nil
@@ -42,7 +43,7 @@ func TestOneTraceFromTheRequestToThePost(t *testing.T) {
 		end(nil)
 		s.approve(draft)
 		s.start(&life{}, false)
-		for tries < 2 { // the first try, and its repetition by asynq
+		for tries.Load() < 2 { // the first try, and its repetition by asynq
 			pass(time.Second)
 		}
 		pass(100 * time.Millisecond) // until that is put off, too
