@@ -37,18 +37,12 @@ func (a *App) runNotifying(ctx context.Context) error {
 	if r := a.revalidator(); r != nil {
 		n.Targets[dispatch.TargetRevalidate] = revalidation{r}
 	}
-	server, err := a.queue.Start(queue.ServerConfig{
+	return a.serve(ctx, queue.ServerConfig{
 		Queues:      map[string]int{tasks.QueueNotify: 1},
 		Concurrency: notifiers,
 		Handlers:    map[string]queue.HandlerFunc{tasks.TypeNotify: n.Notify},
 		Grace:       a.cfg.ShutdownGrace, Log: a.log, Tracing: a.tracing,
 	})
-	if err != nil {
-		return err
-	}
-	<-ctx.Done()
-	server.Shutdown()
-	return nil
 }
 
 // awaitTargets waits until there is somebody to tell; false when ctx ends

@@ -29,12 +29,17 @@ func (a *App) runServers(ctx context.Context, w *worker.Worker) error {
 }
 
 func (a *App) runUploading(ctx context.Context, w *worker.Worker) error {
-	server, err := a.queue.Start(queue.ServerConfig{
+	return a.serve(ctx, queue.ServerConfig{
 		Queues:      map[string]int{tasks.UploadQueue(a.spool.ID()): 1},
 		Concurrency: a.cfg.UploadConcurrency,
 		Handlers:    map[string]queue.HandlerFunc{tasks.TypeUpload: w.Upload},
 		Grace:       a.cfg.ShutdownGrace, Log: a.log, Tracing: a.tracing,
 	})
+}
+
+// serve runs a server until ctx ends, and drains it.
+func (a *App) serve(ctx context.Context, c queue.ServerConfig) error {
+	server, err := a.queue.Start(c)
 	if err != nil {
 		return err
 	}

@@ -154,12 +154,12 @@ func (d *Dispatch) inTx(ctx context.Context, fn func(*store.Tx, *aftermath) erro
 	if err != nil {
 		return err
 	}
-	d.tell(ctx, after)
+	d.ringAndNotify(ctx, after)
 	return nil
 }
 
-// tell rings and notifies, after the commit.
-func (d *Dispatch) tell(ctx context.Context, after aftermath) {
+// ringAndNotify is what comes after the commit.
+func (d *Dispatch) ringAndNotify(ctx context.Context, after aftermath) {
 	d.ring(ctx, after.bells...)
 	if len(after.notes) > 0 {
 		d.Notifier.Notify(ctx, after.notes...)

@@ -75,7 +75,7 @@ func (d *Dispatch) acceptAlone(ctx context.Context, id string, s Submission) (ed
 	if err := d.Store.Accept(ctx, &job, after.events[0]); err != nil {
 		return editorial.Job{}, err
 	}
-	d.tell(ctx, after)
+	d.ringAndNotify(ctx, after)
 	return job, nil
 }
 
