@@ -2,6 +2,8 @@ module github.com/glad-labs/frontispiece
 
 go 1.26.0
 
+toolchain go1.27.3
+
 require (
 	code.dny.dev/ssrf v0.3.0
 	github.com/CycloneDX/cyclonedx-go v0.12.0
