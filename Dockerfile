@@ -5,7 +5,7 @@
 #   docker build -t frontispiece .
 #   docker run -e JWT_SECRET_KEY=… -p 127.0.0.1:8000:8000 -v frontispiece:/data frontispiece
 
-FROM golang:1.26.8-bookworm AS build
+FROM golang:1.27.3-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -78,10 +79,14 @@ func releaseInto(ctx context.Context, out, dir string, targets []target, cache s
 	if err != nil {
 		return "", err
 	}
+	compiler, err := toolchain(dir)
+	if err != nil {
+		return "", err
+	}
 	var lines strings.Builder
 	for _, t := range targets {
 		began := time.Now()
-		files, err := releaseOne(ctx, out, dir, t, cache, when)
+		files, err := releaseOne(ctx, out, dir, t, compiler, cache, when)
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", t, err)
 		}
@@ -98,10 +103,10 @@ func releaseInto(ctx context.Context, out, dir string, targets []target, cache s
 }
 
 // releaseOne makes one target's archive and its list of contents.
-func releaseOne(ctx context.Context, out, dir string, t target, cache string, when time.Time) ([]string, error) {
+func releaseOne(ctx context.Context, out, dir string, t target, compiler, cache string, when time.Time) ([]string, error) {
 	bin := filepath.Join(out, "build", t.os+"_"+t.arch)
 	defer func() { _ = os.RemoveAll(filepath.Join(out, "build")) }() // nothing needs it any more
-	if err := build(ctx, dir, bin, t, cache); err != nil {
+	if err := build(ctx, dir, bin, t, compiler, cache); err != nil {
 		return nil, err
 	}
 	info, err := buildinfo.ReadFile(filepath.Join(bin, programs[0]))
@@ -111,6 +116,9 @@ func releaseOne(ctx context.Context, out, dir string, t target, cache string, wh
 	version := info.Main.Version
 	if version == "(devel)" || strings.Contains(version, "dirty") {
 		return nil, fmt.Errorf("the programs call themselves %q: build in a clean checkout with its history", version)
+	}
+	if info.GoVersion != compiler {
+		return nil, fmt.Errorf("the programs were built with %s, and go.mod says toolchain %s", info.GoVersion, compiler)
 	}
 	name := fmt.Sprintf("frontispiece_%s_%s_%s", version, t.os, t.arch)
 	archive, contents := filepath.Join(out, name+".tar.gz"), filepath.Join(out, name+".cdx.json")
@@ -123,12 +131,13 @@ func releaseOne(ctx context.Context, out, dir string, t target, cache string, wh
 	return []string{archive, contents}, nil
 }
 
-// build compiles the programs; the cgo flags are those of the Dockerfile.
-func build(ctx context.Context, dir, bin string, t target, cache string) error {
+// build compiles the programs with that version of Go, whatever GOTOOLCHAIN
+// says here; the cgo flags are those of the Dockerfile.
+func build(ctx context.Context, dir, bin string, t target, compiler, cache string) error {
 	args := []string{"build", "-mod=readonly", "-trimpath", "-buildvcs=true"}
-	env := []string{"GOOS=" + t.os, "GOARCH=" + t.arch, "GOFLAGS=", "CGO_ENABLED=0"}
+	env := []string{"GOOS=" + t.os, "GOARCH=" + t.arch, "GOFLAGS=", "GOTOOLCHAIN=" + compiler, "CGO_ENABLED=0"}
 	if t.cgo() {
-		env[3] = "CGO_ENABLED=1"
+		env = append(env, "CGO_ENABLED=1")
 		args = append(args, "-tags", "netgo,osusergo", "-ldflags", `-s -w -linkmode external -extldflags "-static"`)
 	} else {
 		args = append(args, "-ldflags", "-s -w")
@@ -142,6 +151,22 @@ func build(ctx context.Context, dir, bin string, t target, cache string) error {
 	}
 	_, err := command(ctx, dir, env, "go", args...)
 	return err
+}
+
+var toolchainLine = regexp.MustCompile(`(?m)^toolchain (go\S+)$`)
+
+// toolchain is the version of Go that a release is built with: the one that
+// go.mod names. Another one makes other bytes.
+func toolchain(dir string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		return "", fmt.Errorf("look for the toolchain: %w", err)
+	}
+	m := toolchainLine.FindSubmatch(b)
+	if m == nil {
+		return "", errors.New("go.mod has no toolchain line, so a release would depend on the machine; go get toolchain@latest")
+	}
+	return string(m[1]), nil
 }
 
 // commitTime is the date that everything bears.

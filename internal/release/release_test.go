@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,5 +135,19 @@ func TestChoose(t *testing.T) {
 	}
 	if _, err := choose("windows/amd64"); err == nil {
 		t.Error("we do not build for Windows")
+	}
+}
+
+// The version of Go is the repository's and not the machine's.
+func TestToolchain(t *testing.T) {
+	t.Parallel()
+	ours, err := toolchain(filepath.Join("..", ".."))
+	if err != nil || !strings.HasPrefix(ours, "go1.") {
+		t.Errorf("ours is %q, %v", ours, err)
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "go.mod"), []byte("module x\n\ngo 1.26.0\n"))
+	if got, err := toolchain(dir); err == nil || !strings.Contains(err.Error(), "toolchain") {
+		t.Errorf("without the line: %q, %v", got, err)
 	}
 }
