@@ -43,6 +43,10 @@ func TestWrongConfigurationIsRefused(t *testing.T) {
 		{"key=value form", "DATABASE_URL=host=db_password=" + leak, "DATABASE_URL", "scheme://"},
 		{"an unescaped password", "DATABASE_URL=postgres://u:" + leak + "#a@h/d", "DATABASE_URL", "percent-encode"},
 		{"a password that reads like a port and a path", "DATABASE_URL=postgres://u:1/" + leak + "@h/d", "DATABASE_URL", "percent-encode"},
+		{
+			"a queue for all and a database for one", "LISTEN_ADDR=:8000 JWT_SECRET_KEY=0123456789abcdef0123456789abcdef REDIS_URL=redis://r",
+			"DATABASE_URL", "which no worker sees",
+		},
 		{"database without a host", "DATABASE_URL=postgres:///site", "DATABASE_URL", "no host"},
 		{"SQLite without a file", "DATABASE_URL=sqlite:", "DATABASE_URL", "names no file"},
 		{"SQLite in memory", "DATABASE_URL=sqlite::memory:", "DATABASE_URL", "lose accepted jobs"},

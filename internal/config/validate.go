@@ -22,7 +22,7 @@ const minJWTSecret = 32
 
 func (c Config) validate() error {
 	rules := []func(Config) *Error{
-		checkRanges, checkListen, checkDirs, checkDatabase, checkRedis, checkS3, checkPublicURL,
+		checkRanges, checkListen, checkDirs, checkDatabase, checkShared, checkRedis, checkS3, checkPublicURL,
 		checkGenerators, checkSpending, checkTrusted, checkJWT, checkUsers, checkOrigins, checkSite, checkWorkerQueues, checkNesting,
 		checkWatching,
 	}
@@ -160,6 +160,18 @@ func checkDatabase(c Config) *Error {
 		return unknownScheme("DATABASE_URL", c.DatabaseURL, fix)
 	}
 	return nil
+}
+
+// checkShared refuses an API that other machines call and whose jobs no worker
+// of another machine could see. On loopback that is a warning.
+func checkShared(c Config) *Error {
+	if c.Embedded() || c.set["DATABASE_URL"] || c.Loopback() {
+		return nil
+	}
+	return &Error{
+		"DATABASE_URL", "is not set and REDIS_URL is, so this API would keep its jobs in a file of its own, which ends with its container and which no worker sees",
+		"set the same DATABASE_URL for the API and for every worker: postgres://…, or on one machine sqlite:path",
+	}
 }
 
 func checkRedis(c Config) *Error {

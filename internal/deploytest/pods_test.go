@@ -1,6 +1,7 @@
 package deploytest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -334,5 +335,35 @@ func TestTheSpoolIsShared(t *testing.T) {
 	}
 	if w := private.pods["worker"]; w.kind != "StatefulSet" || len(w.claims) != 1 {
 		t.Errorf("the worker is a %s with %d claims", w.kind, len(w.claims))
+	}
+}
+
+// A secret that was copied from the example and not filled in stops the pod at
+// its start, with the name of the variable and the fix.
+func TestAnEmptySecretStopsThePod(t *testing.T) {
+	t.Parallel()
+	c := production(t, false)
+	tests := []struct{ pod, empty, wants string }{
+		{"api", "JWT_SECRET_KEY", "set JWT_SECRET_KEY"},
+		{"api", "METRICS_TOKEN", "METRICS_TOKEN"},
+		{"api", "DATABASE_URL", "set the same DATABASE_URL"},
+		{"generate", "DATABASE_URL", "set the same DATABASE_URL"},
+		{"store", "REDIS_URL", "set REDIS_URL"},
+		{"store", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"},
+		{"store", "AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.pod+" without "+tt.empty, func(t *testing.T) {
+			t.Parallel()
+			environ := slices.DeleteFunc(c.environ(t, tt.pod), func(line string) bool { return strings.HasPrefix(line, tt.empty+"=") })
+			cfg, err := config.Load(append(environ, tt.empty+"="))
+			if err == nil && c.pods[tt.pod].Spec.Containers[0].Command[0] == "/worker" {
+				err = cfg.ValidateWorker()
+			}
+			var refused *config.Error
+			if !errors.As(err, &refused) || !strings.Contains(err.Error(), tt.wants) {
+				t.Errorf("%v; want a refusal that says %q", err, tt.wants)
+			}
+		})
 	}
 }
