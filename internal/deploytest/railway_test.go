@@ -63,7 +63,7 @@ func railwayEnviron(t *testing.T, name string) []string {
 		"${{shared.JWT_SECRET_KEY}}", "0123456789abcdef0123456789abcdef",
 		"EDITORS=\n", "EDITORS=7\n",
 	)
-	out := []string{"DATA_DIR=/data", "PORT=8080"}
+	out := []string{"DATA_DIR=/data", "PORT=8000"}
 	for line := range strings.Lines(answers.Replace(string(b))) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
 			out = append(out, line)
@@ -117,6 +117,29 @@ func TestRailwayRunsBothPrograms(t *testing.T) {
 				t.Errorf("the worker's spool is %s, its volume %s, its replicas %d", cfg.SpoolDir, f.Deploy.RequiredMountPath, f.Deploy.NumReplicas)
 			}
 		}
+	}
+}
+
+// A shared variable that nobody made comes as an empty one. The API then asks
+// the database whether a key was made, and refuses to start: but only with an
+// address, since PORT alone means loopback, where nobody would answer Railway.
+func TestRailwaysAPINeedsItsSecret(t *testing.T) {
+	t.Parallel()
+	environ := railwayEnviron(t, "api")
+	for i, line := range environ {
+		if name, _, _ := strings.Cut(line, "="); name == "JWT_SECRET_KEY" || name == "EDITORS" {
+			environ[i] = name + "="
+		}
+	}
+	cfg, err := config.Load(environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.AuthConfigured() || cfg.Loopback() || cfg.PortAlone() {
+		t.Errorf("without a secret the API listens on %s instead of refusing to start", cfg.ListenAddr)
+	}
+	if cfg.Port == "" || !strings.HasSuffix(cfg.ListenAddr, ":"+cfg.Port) {
+		t.Errorf("it listens on %s and Railway asks at port %s", cfg.ListenAddr, cfg.Port)
 	}
 }
 
