@@ -183,10 +183,16 @@ func hostOf(err error) string {
 	return "the store"
 }
 
-// rootCause drops the SDK's layers, each of which repeats the one below.
+// rootCause drops the SDK's layers, each of which repeats the one below. Of
+// errors joined into one the first counts: when the SDK has no tries left it
+// joins the network's answer with a remark about its own bookkeeping.
 func rootCause(err error) error {
 	for {
 		next := errors.Unwrap(err)
+		var joined interface{ Unwrap() []error }
+		if next == nil && errors.As(err, &joined) && len(joined.Unwrap()) > 0 {
+			next = joined.Unwrap()[0]
+		}
 		if next == nil {
 			return err
 		}

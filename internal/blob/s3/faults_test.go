@@ -118,6 +118,25 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// When many puts fail at once the SDK runs out of tries and adds a remark about
+// that. What people read is the network's answer, as always.
+func TestNoAnswerReadsTheSameForEveryPut(t *testing.T) {
+	t.Parallel()
+	srv := newStore(t, reset)
+	srv.Close()
+	bucket := s3.New(srv.config())
+	var all sync.WaitGroup
+	for range 150 {
+		all.Go(func() {
+			err := bucket.Put(t.Context(), blobtest.NewObject(t, []byte("x")))
+			if got, want := blob.AsError(err).Message, "no answer from "+srv.Listener.Addr().String()+": connection refused"; got != want {
+				t.Errorf("a put says %q, want %q", got, want)
+			}
+		})
+	}
+	all.Wait()
+}
+
 // TestHangs has one short wait at a time: nothing else would end it for an hour.
 func TestHangs(t *testing.T) {
 	t.Parallel()
