@@ -55,9 +55,9 @@ fuzz: ## run every fuzz test for FUZZTIME (30s) each
 	  done; \
 	done
 
-screenshots: $(BIN)/withservices ## take the desk's pages for docs/screenshots, in light, dark and phone width
+screenshots: $(BIN)/withservices ## take the pages of desk and room for docs/screenshots, in light, dark and phone width
 	mkdir -p docs/screenshots
-	SCREENSHOTS=$(abspath docs/screenshots) $(BIN)/withservices go test ./internal/desk -run '^TestScreenshots$$' -count=1
+	SCREENSHOTS=$(abspath docs/screenshots) $(BIN)/withservices go test ./internal/desk ./internal/ops -run '^TestScreenshots$$' -count=1
 
 bench: $(BIN)/withservices ## measure each figure beside its floor in the same run (ROWS='accept|polls' for some)
 	$(BIN)/withservices go test -run '^$$' -bench '^BenchmarkTable$$' -benchtime 1x -timeout 30m ./internal/bench -args -rows '$(ROWS)'

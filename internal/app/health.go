@@ -84,8 +84,8 @@ func (a *App) queueKind() string {
 func part(ctx context.Context, name string, ask func(context.Context) error, detail string) siteapi.Part {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
-	if ask(ctx) != nil {
-		return siteapi.Part{Name: name, Detail: detail}
+	if err := ask(ctx); err != nil {
+		return siteapi.Part{Name: name, Detail: detail, Cause: err}
 	}
 	return siteapi.Part{Name: name, OK: true}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/auth"
 	"github.com/glad-labs/frontispiece/internal/edge"
 	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/imagegen"
 	"github.com/glad-labs/frontispiece/internal/ops"
 	"github.com/glad-labs/frontispiece/internal/telemetry"
 )
@@ -127,22 +128,41 @@ func (a *App) room(callers auth.Authenticator) http.Handler {
 func (a *App) generatorHealth(ctx context.Context) []ops.Generator {
 	var list []ops.Generator
 	for _, g := range a.inspector.Inspect(ctx).Generators {
-		list = append(list, ops.Generator{Name: g.Name, Stock: g.Stock, OK: g.OK, Detail: g.Detail})
+		detail := g.Detail
+		if g.Cause != nil {
+			detail = imagegen.AsError(g.Cause).Message
+		}
+		list = append(list, ops.Generator{Name: g.Name, Stock: g.Stock, OK: g.OK, Detail: detail})
 	}
 	return list
 }
 
-// budgets is what the configured generators may still use.
-func (a *App) budgets(ctx context.Context) ([]ops.Budget, error) {
+// budgets is what the configured generators may still use: money, where any of
+// it is spent or capped, and Pexels' requests.
+func (a *App) budgets(ctx context.Context) (list []ops.Budget, err error) {
+	var names []string
+	for _, g := range a.chain.Generators() {
+		names = append(names, g.Name())
+	}
+	purse, err := a.dispatch.Purse(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	if purse.Cap > 0 || purse.Spent > 0 {
+		list = append(list, ops.Budget{
+			Name: "generated this month", Unit: ops.UnitUSD, Used: purse.Spent, Limit: purse.Cap, Spent: len(purse.PassedOver) > 0,
+			Do: "Raise SPEND_CAP, or wait for the first of the month (UTC). Not asked until then: " + strings.Join(purse.PassedOver, ", ") + ".",
+		})
+	}
 	if a.stock == nil {
-		return nil, nil
+		return list, nil
 	}
 	hour, month, err := a.stock.Used(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return []ops.Budget{
-		{Name: "pexels this hour", Unit: "requests", Used: float64(hour), Limit: pexelsPerHour},
-		{Name: "pexels this month", Unit: "requests", Used: float64(month), Limit: pexelsPerMonth},
-	}, nil
+	return append(list,
+		ops.Budget{Name: "pexels this hour", Unit: "requests", Used: float64(hour), Limit: pexelsPerHour, Spent: hour >= pexelsPerHour},
+		ops.Budget{Name: "pexels this month", Unit: "requests", Used: float64(month), Limit: pexelsPerMonth, Spent: month >= pexelsPerMonth},
+	), nil
 }

@@ -72,7 +72,7 @@ var metricName = regexp.MustCompile(`frontispiece_[a-z_]+`)
 // of a process that has made one picture.
 func TestEveryMetricOfDashboardAndAlertsIsThere(t *testing.T) {
 	t.Parallel()
-	h := embedded(t, "PEXELS_API_KEY=k", "GENERATORS=card:,pexels:")
+	h := embedded(t, "PEXELS_API_KEY=k", "GENERATORS=card:,pexels:,sdwebui+http://127.0.0.1:1?cost=0.04", "SPEND_CAP=12.5")
 	answer := ask(t, h, http.MethodPost, "/v1/jobs", `{"prompt":"A lighthouse at dawn"}`, header{"Prefer", "wait=60"})
 	if answer.Code != http.StatusCreated {
 		t.Fatalf("the job answers %d: %s", answer.Code, answer.Body)
@@ -80,6 +80,14 @@ func TestEveryMetricOfDashboardAndAlertsIsThere(t *testing.T) {
 	scrape := ask(t, h, http.MethodGet, "/metrics", "")
 	if scrape.Code != http.StatusOK {
 		t.Fatalf("/metrics answers %d", scrape.Code)
+	}
+	for _, line := range []string{
+		`frontispiece_budget_used{budget="generated this month"} 0`, `frontispiece_budget_limit{budget="generated this month"} 12.5`,
+		`frontispiece_budget_spent{budget="generated this month"} 0`, `frontispiece_budget_limit{budget="pexels this month"} 20000`,
+	} {
+		if !strings.Contains(scrape.Body.String(), line+"\n") {
+			t.Errorf("no scrape has %s", line)
+		}
 	}
 	there := map[string]bool{}
 	for _, name := range metricName.FindAllString(scrape.Body.String(), -1) {

@@ -110,6 +110,34 @@ func (d *Dispatch) affordable(ctx context.Context, r *store.Reader, req editoria
 	}
 }
 
+// Purse is how this month's spending stands.
+type Purse struct {
+	Spent float64 // US dollars, with what is set aside for pictures under way
+	Cap   float64 // 0: none
+	// PassedOver are those of the generators asked about whose next picture
+	// would pass the cap.
+	PassedOver []string
+}
+
+// Purse says how the spending stands, for people: what is reserved a moment
+// later may change it.
+func (d *Dispatch) Purse(ctx context.Context, generators []string) (p Purse, err error) {
+	p.Cap = d.Spending.Cap
+	if p.Spent, err = d.Store.Spent(ctx, ""); err != nil || p.Cap == 0 {
+		return p, err
+	}
+	for _, name := range generators {
+		price, err := d.expected(ctx, &d.Store.Reader, name)
+		if err != nil {
+			return p, err
+		}
+		if price > 0 && p.Spent+price > p.Cap+aCent {
+			p.PassedOver = append(p.PassedOver, name)
+		}
+	}
+	return p, nil
+}
+
 // capped says how things stand.
 func (d *Dispatch) capped(spent, price float64) string {
 	return fmt.Sprintf("this month's pictures have cost $%.2f of the $%.2f that SPEND_CAP allows, and the next costs $%.2f", spent, d.Spending.Cap, price)

@@ -3,9 +3,12 @@ package dispatch_test
 import (
 	"errors"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/glad-labs/frontispiece/internal/dispatch"
 	"github.com/glad-labs/frontispiece/internal/editorial"
@@ -58,6 +61,32 @@ func TestTheCapRefusesWhatItCannotPay(t *testing.T) {
 		if refused, err := b.Reserve(t.Context(), img, "card"); refused != nil || err != nil {
 			t.Errorf("a free one: %v, %v", refused, err)
 		}
+	})
+}
+
+// The operators' room is told what is spent, what may be, and who is not asked
+// any more although something is left.
+func TestThePurse(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		stands := func(want dispatch.Purse) {
+			t.Helper()
+			got, err := b.Purse(t.Context(), []string{"openai", "sdcpp", "card"})
+			b.must(err)
+			got.Spent = math.Round(got.Spent*100) / 100
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("the purse (-want +got):\n%s", diff)
+			}
+		}
+		prices := map[string]float64{"openai": 0.04, "sdcpp": 0.01, "card": 0}
+		b.spending(0.10, prices, "openai")
+		stands(dispatch.Purse{Cap: 0.10})
+		img, _ := b.reserve("openai")
+		stands(dispatch.Purse{Spent: 0.04, Cap: 0.10})
+		b.pay(img, "openai", 0.04)
+		b.reserve("openai")
+		stands(dispatch.Purse{Spent: 0.08, Cap: 0.10, PassedOver: []string{"openai"}})
+		b.spending(0, prices, "openai")
+		stands(dispatch.Purse{Spent: 0.08})
 	})
 }
 

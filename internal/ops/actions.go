@@ -85,13 +85,17 @@ func (o *Room) reconcile(w http.ResponseWriter, r *http.Request) {
 		o.Fail(w, r, err)
 		return
 	}
-	if report.Rung+report.Settled+report.Published+report.Replaced == 0 {
+	if report.Rung+report.Settled+report.Published+report.Replaced+report.Overdue == 0 {
 		o.done(w, r, "Everything that is due is being worked on already.")
 		return
 	}
-	o.done(w, r, fmt.Sprintf("%s rung anew, %s published late, %s made again, %s settled.",
+	did := fmt.Sprintf("%s rung anew, %s published late, %s made again, %s settled",
 		counted(report.Rung, "task", "tasks"), counted(report.Published, "post", "posts"),
-		counted(report.Replaced, "picture", "pictures"), counted(report.Settled, "job", "jobs")))
+		counted(report.Replaced, "picture", "pictures"), counted(report.Settled, "job", "jobs"))
+	if report.Overdue > 0 {
+		did += ", " + counted(report.Overdue, "picture", "pictures") + " given up whose time was over"
+	}
+	o.done(w, r, did+".")
 }
 
 func (o *Room) resume(w http.ResponseWriter, r *http.Request) {

@@ -38,8 +38,9 @@ var (
 	descSilent   = gauge("workers_silent", "Workers of the last day that ended without a word.")
 	descStopped  = gauge("worker_paused", "1 while a worker has paused a kind of work by itself: generating, uploads.", "host", "worker", "work")
 	descGen      = gauge("generator_up", "Whether a generator would take a request now, asked from this process.", "generator")
-	descUsed     = gauge("budget_used", "How much of a budget is used.", "budget")
-	descLimit    = gauge("budget_limit", "How much of a budget there is.", "budget")
+	descUsed     = gauge("budget_used", "How much of a budget is used, in requests or in US dollars with what is set aside for pictures under way.", "budget")
+	descLimit    = gauge("budget_limit", "How much of a budget there is; none for a budget without a cap.", "budget")
+	descSpent    = gauge("budget_spent", "1 while the next use of a budget would be refused.", "budget")
 	descWatchers = gauge("watchers", "Clients of this process that wait for something.")
 )
 
@@ -99,7 +100,10 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	}
 	for _, b := range v.Budgets {
 		s.set(descUsed, b.Used, b.Name)
-		s.set(descLimit, b.Limit, b.Name)
+		if b.Limit > 0 { // a ratio to nothing would fire an alert
+			s.set(descLimit, b.Limit, b.Name)
+			s.flag(descSpent, b.Spent, b.Name)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package ops
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/store"
@@ -25,6 +26,7 @@ type Group struct {
 	Spooled int // of them, those whose retry generates nothing
 	Class   editorial.Class
 	Sample  store.Trouble // the newest
+	Next    time.Time     // when the first is tried again, unless Failed
 }
 
 func causeOf(t store.Trouble) Cause {
@@ -43,6 +45,9 @@ func grouped(troubles []store.Trouble) []Group {
 			groups = append(groups, Group{Cause: causeOf(t), Class: t.Failure.Class, Sample: t})
 		}
 		groups[i].Count++
+		if next := groups[i].Next; next.IsZero() || t.NextAttemptAt.Before(next) {
+			groups[i].Next = t.NextAttemptAt
+		}
 		if t.Spooled {
 			groups[i].Spooled++
 		}

@@ -48,14 +48,21 @@ type Generator struct {
 	Name   string
 	Stock  bool
 	OK     bool
-	Detail string // why not
+	Detail string // why not and what to do, for an operator: it may name hosts
 }
+
+// UnitUSD is the unit of budgets of money.
+const UnitUSD = "USD"
 
 // Budget is something of which only so much may be used.
 type Budget struct {
 	Name        string // "pexels requests this hour"
-	Unit        string // "requests", "USD"
+	Unit        string // "requests", UnitUSD
 	Used, Limit float64
+	// Spent says that the next use would be refused: a picture may cost more
+	// than is left.
+	Spent bool
+	Do    string // what raises it, or "" when only waiting helps
 }
 
 // Config is what a Room needs. Every field is required but Budgets and Watchers.

@@ -152,12 +152,43 @@ func TestWhatThePageSays(t *testing.T) {
 			s.troubles = []store.Trouble{{JobID: "j", Failed: true, Spooled: true, Failure: failure("upload", "s3", "access_denied", "no")}}
 		}, []string{"1 upload was given up", "Retry all failed uploads", "Uploads from the spool; nothing is generated"}},
 		{"a generator is down", func(s *scene) {
-			s.generators = append(s.generators, ops.Generator{Name: "sdcpp", Detail: "does not answer"})
-		}, []string{"The generator sdcpp does not answer", "go to the next generator"}},
+			s.generators = append(s.generators, ops.Generator{Name: "sdcpp", Detail: "connection refused; start it"})
+		}, []string{"The generator sdcpp does not answer", "go to the next generator", "Connection refused; start it."}},
+		{"the bucket is away", func(s *scene) {
+			s.survey.Uploading = store.Standing{Count: 3, Oldest: ago(s, time.Minute)}
+			for range 3 {
+				s.troubles = append(s.troubles, store.Trouble{JobID: "j", Spooled: true, Failure: failure("upload", "bucket", "unreachable", "no answer from s3:443.")})
+			}
+		}, []string{"It works, with 1 thing to look at", "3 uploads fail and are tried again", "The bucket says: no answer from s3:443.<", "go on by themselves"}},
+		{"the bucket has been away for a while", func(s *scene) {
+			s.survey.Queued = store.Standing{Count: 7, Oldest: ago(s, time.Minute)}
+			s.survey.Uploading = store.Standing{Count: 1, Oldest: ago(s, 4*time.Minute)}
+			s.spools[0].Bytes, s.workers[0].GeneratingPaused = 1<<30, "the spool is at its quota"
+			s.troubles = []store.Trouble{{JobID: "j", Spooled: true, Failure: failure("upload", "bucket", "unreachable", "no answer")}}
+		}, []string{"1 thing needs you, and 1 can wait", "No picture can be stored: 1 upload fails and is tried again", "Generating is paused on worker-1", "Meanwhile 7 pictures wait in line"}},
+		{"the bucket hiccups", func(s *scene) {
+			s.survey.Uploading = store.Standing{Count: 1, Oldest: ago(s, time.Minute)}
+			s.troubles = []store.Trouble{{JobID: "j", Spooled: true, Failure: failure("upload", "bucket", "slow_down", "503")}}
+		}, []string{"Everything works", "tried again by itself"}},
 		{"every generator is down", func(s *scene) { s.generators[0].OK = false }, []string{"1 thing needs you", "No generator would take a request now"}},
 		{"a budget is spent", func(s *scene) {
-			s.budgets = []ops.Budget{{Name: "pexels this hour", Unit: "requests", Used: 200, Limit: 200}}
-		}, []string{"The budget of pexels this hour is spent", "200 of 200 requests"}},
+			s.budgets = []ops.Budget{{Name: "Pexels this hour", Unit: "requests", Used: 200, Limit: 200, Spent: true}}
+		}, []string{"The budget for Pexels this hour is spent", "200 of 200 requests", "renews by itself"}},
+		{"the month's money is spent", func(s *scene) {
+			s.budgets = []ops.Budget{{Name: "generated pictures this month", Unit: ops.UnitUSD, Used: 24.97, Limit: 25, Spent: true, Do: "Raise SPEND_CAP."}}
+		}, []string{"The budget for generated pictures this month is spent", "$24.97 of $25.00", "Raise SPEND_CAP."}},
+		{"nobody set a cap", func(s *scene) {
+			s.budgets = []ops.Budget{{Name: "generated pictures this month", Unit: ops.UnitUSD, Used: 3.5}}
+		}, []string{"Everything works", "$3.50, without a cap"}},
+		{"failed uploads are on a disk that is away", func(s *scene) {
+			s.spools = append(s.spools, store.Spool{ID: "b", Host: "w2", Bytes: 3 << 20, SeenAt: ago(s, 5*time.Minute)})
+			s.troubles = []store.Trouble{{JobID: "j", Failed: true, Spooled: true, SpoolID: "b", Failure: failure("upload", "s3", "access_denied", "no")}}
+		}, []string{"2 things need you", "1 of them is on the disk of w2, which is away", "Start a worker on that disk first"}},
+		{"something is tried again", func(s *scene) {
+			f := failure("upload", "s3", "unavailable", "503")
+			f.At = ago(s, 3*time.Minute)
+			s.troubles = []store.Trouble{{JobID: "j", Title: "Night Trains", NextAttemptAt: s.now.Add(4 * time.Minute), Failure: f}}
+		}, []string{"tried again by itself, in 4 min", "3 min ago", "Night Trains"}},
 		{"scripts in an error", func(s *scene) {
 			s.troubles = []store.Trouble{{JobID: "j", Failed: true, Failure: failure("generate", "openai", "refused", "<script>alert(1)</script>\u202e")}}
 		}, []string{"&lt;script&gt;alert(1)", `<bdi dir="auto">`}},

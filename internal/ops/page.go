@@ -3,6 +3,7 @@ package ops
 import (
 	"bytes"
 	"embed"
+	"fmt"
 	"html/template"
 	"net/http"
 	"path"
@@ -33,7 +34,7 @@ type data struct {
 	Headline string
 	Findings []Finding
 	Stages   []stage
-	Groups   []Group
+	Groups   []groupLine
 	More     bool // the groups are of the newest only
 	Troubles error
 	Workers  []workerLine
@@ -64,11 +65,54 @@ type queueLine struct {
 	Oldest string
 }
 
+// Tab is the first of the dashboard's tabs in which this queue has something.
+func (q queueLine) Tab() string {
+	for _, tab := range []struct {
+		name  string
+		count int
+	}{{"active", q.Active}, {"pending", q.Pending}, {"retry", q.Retry}, {"scheduled", q.Scheduled}, {"archived", q.Archived}} {
+		if tab.count > 0 {
+			return tab.name
+		}
+	}
+	return "active"
+}
+
+// groupLine is a group with its times in words.
+type groupLine struct {
+	Group
+	Newest string // ago
+	Next   string // from now
+}
+
+func groupLines(v View, groups []Group) []groupLine {
+	lines := make([]groupLine, len(groups))
+	for i, g := range groups {
+		lines[i] = groupLine{g, age(v.At.Sub(g.Sample.Failure.At)) + " ago", "now"}
+		if wait := g.Next.Sub(v.At); wait > 0 {
+			lines[i].Next = "in " + age(wait)
+		}
+	}
+	return lines
+}
+
 // Later is how many tasks wait for a moment of their own.
 func (q queueLine) Later() int { return q.Scheduled + q.Retry }
 
 // High is where a budget's bar turns.
 func (b Budget) High() float64 { return 0.8 * b.Limit }
+
+// Stands is how much of a budget is used, in its unit.
+func (b Budget) Stands() string {
+	switch {
+	case b.Unit == UnitUSD && b.Limit == 0:
+		return fmt.Sprintf("$%.2f, without a cap", b.Used)
+	case b.Unit == UnitUSD:
+		return fmt.Sprintf("$%.2f of $%.2f", b.Used, b.Limit)
+	default:
+		return fmt.Sprintf("%.0f of %.0f %s", b.Used, b.Limit, b.Unit)
+	}
+}
 
 func (o *Room) page(w http.ResponseWriter, r *http.Request) {
 	v := o.Look(r.Context())
@@ -77,13 +121,14 @@ func (o *Room) page(w http.ResponseWriter, r *http.Request) {
 	if v.Rows == nil {
 		troubles, d.Troubles = o.Rows.Troubles(r.Context(), maxTroubles)
 	}
-	d.Groups, d.More = grouped(troubles), len(troubles) >= maxTroubles
-	for _, g := range d.Groups {
+	groups := grouped(troubles)
+	d.Groups, d.More = groupLines(v, groups), len(troubles) >= maxTroubles
+	for _, g := range groups {
 		if g.Failed {
 			d.Uploads += g.Spooled
 		}
 	}
-	d.Findings = o.judge(v, d.Groups)
+	d.Findings = o.judge(v, groups, troubles)
 	d.Level, d.Headline = headline(d.Findings)
 	d.Stages, d.Workers, d.Queues = stages(v, troubles), workerLines(v), queueLines(v)
 	var out bytes.Buffer
@@ -126,6 +171,8 @@ func headline(found []Finding) (Level, string) {
 		}
 	}
 	switch {
+	case broken > 0 && broken < len(found):
+		return Broken, counted(broken, "thing needs you", "things need you") + fmt.Sprintf(", and %d can wait", len(found)-broken)
 	case broken > 0:
 		return Broken, counted(broken, "thing needs you", "things need you")
 	case len(found) > 0:

@@ -2,9 +2,14 @@ package ops
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/store"
 	"github.com/glad-labs/frontispiece/tasks"
 )
@@ -47,7 +52,7 @@ const (
 )
 
 // judge finds what is wrong, the worst first.
-func (o *Room) judge(v View, groups []Group) []Finding {
+func (o *Room) judge(v View, groups []Group, troubles []store.Trouble) []Finding {
 	var found []Finding
 	add := func(when bool, f Finding) {
 		if when {
@@ -63,12 +68,13 @@ func (o *Room) judge(v View, groups []Group) []Finding {
 		Do: "Bring Redis back: the workers ring whatever is due within seconds of it.",
 	})
 	if v.Rows == nil {
+		found = append(found, retrying(v, groups)...) // first: it is why spools fill
 		found = append(found, workersMissing(v)...)
 		found = append(found, o.spoolsMissing(v)...)
 		found = append(found, stuck(v)...)
 	}
 	found = append(found, paused(v)...)
-	found = append(found, failing(groups)...)
+	found = append(found, failing(groups, awayWith(v, troubles))...)
 	found = append(found, generators(v)...)
 	slices.SortStableFunc(found, func(a, b Finding) int { return rank(a.Level) - rank(b.Level) })
 	return found
@@ -94,7 +100,7 @@ func workersMissing(v View) (found []Finding) {
 		case w.GeneratingPaused != "":
 			found = append(found, Finding{
 				Level: Warning, What: "Generating is paused on " + w.Host, Why: w.GeneratingPaused,
-				Do: "It goes on by itself when there is room.",
+				Do: "It goes on by itself once that is over." + queuedBehind(v),
 			})
 		}
 	}
@@ -107,6 +113,14 @@ func workersMissing(v View) (found []Finding) {
 		level, why = Broken, counted(waiting, "picture waits", "pictures wait")+" and nobody works on them."
 	}
 	return append(found, Finding{Level: level, What: "No worker is running", Why: why, Do: "Start cmd/worker with the same DATABASE_URL and REDIS_URL as this API."})
+}
+
+// queuedBehind says what a pause holds up.
+func queuedBehind(v View) string {
+	if n := v.Survey.Queued.Count; n > 0 {
+		return " Meanwhile " + counted(n, "picture waits", "pictures wait") + " in line."
+	}
+	return ""
 }
 
 func (o *Room) spoolsMissing(v View) (found []Finding) {
@@ -125,7 +139,7 @@ func (o *Room) spoolsMissing(v View) (found []Finding) {
 				Why: "No worker has been seen on spool " + short(s.ID) + " for " + age(silent) + ".",
 				Do:  "Start a worker with that SPOOL_DIR. After " + age(o.SpoolLostAfter) + " of silence its pictures are made again elsewhere.",
 			})
-		case silent <= silentAfter && s.Quota > 0 && float64(s.Bytes) > spoolHigh*float64(s.Quota):
+		case silent <= silentAfter && s.Quota > 0 && float64(s.Bytes) > spoolHigh*float64(s.Quota) && !v.pausedOn(s.ID):
 			found = append(found, Finding{
 				Level: Warning, What: "The spool on " + s.Host + " is nearly full",
 				Why: size(s.Bytes) + " of " + size(s.Quota) + " wait for upload.",
@@ -134,6 +148,14 @@ func (o *Room) spoolsMissing(v View) (found []Finding) {
 		}
 	}
 	return found
+}
+
+// pausedOn reports whether generating is paused for a spool, which says more
+// than that it is nearly full.
+func (v View) pausedOn(spool string) bool {
+	return slices.ContainsFunc(v.Workers, func(w store.Worker) bool {
+		return w.SpoolID == spool && v.alive(w.SeenAt) && w.GeneratingPaused != ""
+	})
 }
 
 // stuck finds stages where the oldest has waited for too long.
@@ -175,7 +197,29 @@ func paused(v View) (found []Finding) {
 	return found
 }
 
-func failing(groups []Group) (found []Finding) {
+// awayWith says whose disks hold failed uploads and are away: to retry those is
+// of no use before their worker is back. It is "" when all are there.
+func awayWith(v View, troubles []store.Trouble) string {
+	hosts := map[string]string{}
+	for _, s := range v.Spools {
+		if !v.alive(s.SeenAt) {
+			hosts[s.ID] = s.Host
+		}
+	}
+	away, count := map[string]bool{}, 0
+	for _, t := range troubles {
+		if host, ok := hosts[t.SpoolID]; ok && t.Failed && t.Spooled {
+			away[host] = true
+			count++
+		}
+	}
+	if count == 0 {
+		return ""
+	}
+	return counted(count, "of them is", "of them are") + " on the disk of " + strings.Join(slices.Sorted(maps.Keys(away)), ", ") + ", which is away. "
+}
+
+func failing(groups []Group, away string) (found []Finding) {
 	uploads, again := 0, 0
 	for _, g := range groups {
 		if g.Failed {
@@ -186,8 +230,8 @@ func failing(groups []Group) (found []Finding) {
 	if uploads > 0 {
 		found = append(found, Finding{
 			Level: Broken, What: counted(uploads, "upload was", "uploads were") + " given up",
-			Why:    "Their pictures are paid for and wait in the spool, for 30 days.",
-			Do:     "Retry them when the bucket works again: nothing is generated.",
+			Why:    "Their pictures are paid for and wait in the spool, for 30 days. " + away,
+			Do:     doUploads(away),
 			Button: Button{"/ops/retry", "Retry all failed uploads", map[string]string{"all": "uploads"}},
 		})
 	}
@@ -199,6 +243,47 @@ func failing(groups []Group) (found []Finding) {
 		})
 	}
 	return found
+}
+
+// An upload that is tried again is nobody's business until it is more than a
+// hiccup: so many at once, or one for so long.
+const (
+	manyRetries = 3
+	longRetries = 2 * time.Minute
+)
+
+// retrying finds uploads that fail again and again, long before any is stuck:
+// whoever looks wants to hear that the bucket is away, and that nothing is lost.
+func retrying(v View, groups []Group) (found []Finding) {
+	count, worst := 0, Group{}
+	for _, g := range groups {
+		if g.Failed || g.Stage != string(editorial.StageUpload) {
+			continue
+		}
+		if count += g.Count; g.Count > worst.Count {
+			worst = g
+		}
+	}
+	waits := v.Survey.Uploading
+	if count == 0 || count < manyRetries && v.At.Sub(waits.Oldest) < longRetries {
+		return nil
+	}
+	level, what := Warning, counted(count, "upload fails and is tried again", "uploads fail and are tried again")
+	if count >= waits.Count && v.At.Sub(waits.Oldest) >= longRetries {
+		level, what = Broken, "No picture can be stored: "+what
+	}
+	return []Finding{{
+		Level: level, What: what,
+		Why: "The " + worst.Provider + " says: " + strings.TrimSuffix(worst.Sample.Failure.Message, ".") + ".",
+		Do:  "Mend that. The pictures are safe in the spool, and go on by themselves.",
+	}}
+}
+
+func doUploads(away string) string {
+	if away != "" {
+		return "Start a worker on that disk first. Then retry: nothing is generated."
+	}
+	return "Retry them when the bucket works again: nothing is generated."
 }
 
 func generators(v View) (found []Finding) {
@@ -216,14 +301,32 @@ func generators(v View) (found []Finding) {
 		if up == 0 {
 			level, why = Broken, "No generator would take a request now; jobs wait for one."
 		}
-		found = append(found, Finding{Level: level, What: "The generator " + g.Name + " does not answer", Why: why, Do: "Start it, or correct its URL in GENERATORS."})
+		do := "Start it, or correct its URL in GENERATORS."
+		if g.Detail != "" {
+			do = sentence(g.Detail)
+		}
+		found = append(found, Finding{Level: level, What: "The generator " + g.Name + " does not answer", Why: why, Do: do})
 	}
 	for _, b := range v.Budgets {
-		if b.Limit > 0 && b.Used >= b.Limit {
-			found = append(found, Finding{Level: Warning, What: "The budget of " + b.Name + " is spent", Why: "Its generator is passed over or waited for until it renews.", Do: "Wait, or raise it."})
+		if !b.Spent {
+			continue
 		}
+		do := "It renews by itself."
+		if b.Do != "" {
+			do = b.Do
+		}
+		found = append(found, Finding{
+			Level: Warning, What: "The budget for " + b.Name + " is spent",
+			Why: b.Stands() + ". What it pays for is passed over, and every picture says so, or is refused.", Do: do,
+		})
 	}
 	return found
+}
+
+// sentence is a message as a sentence of its own.
+func sentence(message string) string {
+	first, size := utf8.DecodeRuneInString(message)
+	return string(unicode.ToUpper(first)) + strings.TrimSuffix(message[size:], ".") + "."
 }
 
 // queueName is a queue for people: a spool's id says nothing to anybody.

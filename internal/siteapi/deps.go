@@ -116,6 +116,7 @@ type Part struct {
 	Name   string `json:"name"` // "s3", "local", "cloudfront", "redis"
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail,omitempty"` // why not, for a person; never holds a secret
+	Cause  error  `json:"-"`                // the same for operators: it may name hosts
 }
 
 // Generator is one backend.

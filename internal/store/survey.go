@@ -68,9 +68,12 @@ func (r *Reader) Survey(ctx context.Context) (survey Survey, now time.Time, err 
 // Trouble is a picture that failed, or waits to be tried again after an error.
 type Trouble struct {
 	ImageID, JobID, DraftID string
+	Title                   string // of the request; may be empty
 	Failure                 editorial.Failure
-	Failed                  bool // for good, until somebody retries it; else it is tried again by itself
-	Spooled                 bool // its bytes are there: a retry uploads and generates nothing
+	Failed                  bool      // for good, until somebody retries it; else it is tried again by itself
+	NextAttemptAt           time.Time // when it is, unless Failed
+	Spooled                 bool      // its bytes are there: a retry uploads and generates nothing
+	SpoolID                 string    // where, when Spooled
 }
 
 // Troubles lists the newest troubles, first those that are tried again and then
@@ -92,17 +95,28 @@ func (r *Reader) troubles(ctx context.Context, failed bool, where string, limit 
 		ID      string                       `db:"id"`
 		JobID   string                       `db:"job_id"`
 		DraftID text                         `db:"draft_id"`
+		Title   text                         `db:"title"`
 		Failure document[*editorial.Failure] `db:"failure"`
-		Spooled bool                         `db:"spooled"`
+		Next    stamp                        `db:"next_attempt_at"`
+		Spool   text                         `db:"spool_id"`
+		Made    bool                         `db:"made"`
 	}
-	err := r.all(ctx, &rows, `SELECT i.id, i.job_id, i.draft_id, i.failure, (i.raw_sha256 <> '' AND i.spool_id <> '') AS spooled
-		FROM images i LEFT JOIN draft_images d ON d.draft_id = i.draft_id WHERE `+where, limit)
+	err := r.all(ctx, &rows, `SELECT i.id, i.job_id, i.draft_id, `+r.titled()+` AS title, i.failure, i.next_attempt_at, i.spool_id,
+		i.raw_sha256 <> '' AS made
+		FROM images i JOIN image_jobs j ON j.id = i.job_id LEFT JOIN draft_images d ON d.draft_id = i.draft_id
+			LEFT JOIN content_tasks t ON t.task_id = i.draft_id WHERE `+where, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list troubles: %w", err)
 	}
 	list := make([]Trouble, 0, len(rows))
 	for _, row := range rows {
-		t := Trouble{ImageID: row.ID, JobID: row.JobID, DraftID: string(row.DraftID), Failed: failed, Spooled: row.Spooled}
+		t := Trouble{ImageID: row.ID, JobID: row.JobID, DraftID: string(row.DraftID), Title: string(row.Title), Failed: failed}
+		if t.Spooled = row.Made && row.Spool != ""; t.Spooled {
+			t.SpoolID = string(row.Spool)
+		}
+		if !failed {
+			t.NextAttemptAt = row.Next.Time
+		}
 		if row.Failure.V != nil {
 			t.Failure = *row.Failure.V
 		}
@@ -120,8 +134,18 @@ type TaskFacts struct {
 
 // FactsOfImage says what the row behind an image's task is about.
 func (r *Reader) FactsOfImage(ctx context.Context, imageID string) (TaskFacts, error) {
-	return r.facts(ctx, imageID, `SELECT j.request->>'title' AS title, i.state, i.epoch
-		FROM images i JOIN image_jobs j ON j.id = i.job_id WHERE i.id = ?`)
+	return r.facts(ctx, imageID, `SELECT `+r.titled()+` AS title, i.state, i.epoch
+		FROM images i JOIN image_jobs j ON j.id = i.job_id LEFT JOIN content_tasks t ON t.task_id = i.draft_id WHERE i.id = ?`)
+}
+
+// titled is what a picture is for, in people's words: the request's title, else
+// its draft's, of the job j and the draft t.
+func (r *Reader) titled() string {
+	draft := "t.topic" // no version of the site lacks it
+	if r.site.has("content_tasks", "title") {
+		draft = "NULLIF(t.title, ''), t.topic"
+	}
+	return `COALESCE(NULLIF(j.request->>'title', ''), ` + draft + `, '')`
 }
 
 // FactsOfDelivery says what the row behind a delivery's task is about.

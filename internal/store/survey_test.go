@@ -79,13 +79,38 @@ func TestTroubles(t *testing.T) {
 		b.must(err)
 		got := map[string]string{}
 		for _, trouble := range list {
-			got[trouble.ImageID] = fmt.Sprintf("%s failed=%v spooled=%v", trouble.Failure.Code, trouble.Failed, trouble.Spooled)
+			got[trouble.ImageID] = fmt.Sprintf("%s failed=%v spooled=%v in %q tried again=%v",
+				trouble.Failure.Code, trouble.Failed, trouble.Spooled, trouble.SpoolID, !trouble.NextAttemptAt.IsZero())
 		}
+		const refusal = `refused failed=true spooled=false in "" tried again=false`
 		want := map[string]string{
-			waits.ID: "unavailable failed=false spooled=true", alone.ID: "refused failed=true spooled=false", wanted.ID: "refused failed=true spooled=false",
+			waits.ID: `unavailable failed=false spooled=true in "spool" tried again=true`, alone.ID: refusal, wanted.ID: refusal,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("troubles (-want +got), %s is of an old round:\n%s", old.ID, diff)
+		}
+	})
+}
+
+// A task reads as its draft's title where the request has none of its own, also
+// in a site without a column for titles.
+func TestFactsOfATask(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		draft := b.draft(map[string]any{"title": "Night Trains Are Back", "topic": "trains"})
+		img := b.job(editorial.KindGenerate, draft.ID, 1, 1).Images[0]
+		title := func() string {
+			t.Helper()
+			facts, err := b.FactsOfImage(t.Context(), img.ID)
+			b.must(err)
+			return facts.Title
+		}
+		if got := title(); got != "Night Trains Are Back" {
+			t.Errorf("the task is about %q", got)
+		}
+		b.exec(`ALTER TABLE content_tasks DROP COLUMN title`)
+		b.must(b.Detect(t.Context()))
+		if got := title(); got != "trains" {
+			t.Errorf("without a column for titles the task is about %q", got)
 		}
 	})
 }

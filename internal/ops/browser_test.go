@@ -1,0 +1,289 @@
+package ops_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/glad-labs/frontispiece/internal/app"
+	"github.com/glad-labs/frontispiece/internal/config"
+	"github.com/glad-labs/frontispiece/internal/dispatch"
+	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/store"
+	"github.com/glad-labs/frontispiece/internal/testenv/chromium"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	chromium.Stop()
+	os.Exit(code)
+}
+
+// program is the embedded program inside the test, as cmd/api runs it, with the
+// operators' command beside it.
+type program struct {
+	t    *testing.T
+	base string
+	*app.Operator
+}
+
+func startProgram(t *testing.T, env ...string) *program {
+	t.Helper()
+	addr := freeAddr(t)
+	cfg, err := config.Load(append([]string{"DATA_DIR=" + t.TempDir(), "LISTEN_ADDR=" + addr, "LOG_LEVEL=ERROR"}, env...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	log := app.Logger(cfg, t.Output())
+	a, err := app.Open(ctx, app.API, cfg, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	banner := &lines{told: make(chan struct{})}
+	var running sync.WaitGroup
+	running.Go(func() { report(t, a.RunAPI(ctx, banner)) })
+	running.Go(func() { report(t, a.RunWorker(ctx)) })
+	t.Cleanup(func() {
+		stop()
+		running.Wait()
+		report(t, a.Close())
+	})
+	select {
+	case <-banner.told: // it listens
+	case <-time.After(30 * time.Second):
+		t.Fatal("the program never said where it listens")
+	}
+	operator, err := app.OpenOperator(ctx, cfg, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { report(t, operator.Close()) })
+	return &program{t, "http://" + addr, operator}
+}
+
+func report(t *testing.T, err error) {
+	if err != nil {
+		t.Errorf("the program: %v", err)
+	}
+}
+
+// lines closes told at the first write.
+type lines struct {
+	once sync.Once
+	told chan struct{}
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.once.Do(func() { close(l.told) })
+	return len(p), nil
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func (p *program) must(err error) {
+	p.t.Helper()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// api sends JSON and returns what came.
+func (p *program) api(method, path string, body any) map[string]any {
+	p.t.Helper()
+	encoded, err := json.Marshal(body)
+	p.must(err)
+	req, err := http.NewRequestWithContext(p.t.Context(), method, p.base+path, bytes.NewReader(encoded))
+	p.must(err)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	p.must(err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	p.must(err)
+	if resp.StatusCode >= 300 {
+		p.t.Fatalf("%s %s: %s %s", method, path, resp.Status, answer)
+	}
+	var out map[string]any
+	_ = json.Unmarshal(answer, &out) // the dashboard's buttons answer nothing
+	return out
+}
+
+func (p *program) draft(title string) string {
+	p.t.Helper()
+	return fmt.Sprint(p.api("POST", "/api/content/tasks", map[string]any{
+		"title": title, "topic": title, "content": "# " + title + "\n\nSome words about it.", "excerpt": "In short.", "category": "Culture",
+	})["task_id"])
+}
+
+// claimed is a picture that somebody has begun to make.
+func (p *program) claimed(title string) editorial.Image {
+	p.t.Helper()
+	ctx := p.t.Context()
+	job, _, err := p.Submit(ctx, dispatch.Submission{
+		DraftID: p.draft(title), Caller: "olga", Request: editorial.Request{Prompt: title, UseGeneration: true, Count: 1},
+	})
+	p.must(err)
+	img, _, err := p.ClaimGenerate(ctx, job.Images[0].ID)
+	p.must(err)
+	return img
+}
+
+// spooled is one that waits in a spool for its upload, and is being uploaded.
+func (p *program) spooled(title, spool string) editorial.Image {
+	p.t.Helper()
+	ctx := p.t.Context()
+	img := p.claimed(title)
+	img.Backend, img.SpoolID, img.RawSHA256, img.Key = "sdwebui", spool, strings.Repeat("a", 64), dispatch.NewKey(img, "png")
+	p.must(p.Spooled(ctx, img))
+	img, _, err := p.ClaimUpload(ctx, img.ID)
+	p.must(err)
+	return img
+}
+
+func (p *program) giveUp(img editorial.Image, stage editorial.Stage, provider, code, message string) {
+	p.t.Helper()
+	p.must(p.GiveUp(p.t.Context(), img, editorial.NewFailure(code, stage, editorial.Terminal, provider, message)))
+}
+
+// lostWorker is one that was heard of six minutes ago, with pictures on its disk.
+const lostSpool = "9c1f03aa7e4d4be2a1c07d5be8f6a210"
+
+func (p *program) lostWorker() {
+	p.t.Helper()
+	ctx := p.t.Context()
+	p.must(p.Store.BeatWorker(ctx, store.Worker{ID: "lost", Host: "worker-b.example", Version: "v0.1.0", SpoolID: lostSpool, DiskFree: 18 << 30}))
+	p.must(p.Store.BeatSpool(ctx, store.Spool{ID: lostSpool, Host: "worker-b.example", Bytes: 412 << 20, Quota: 5 << 30}))
+	seen := time.Now().UTC().Add(-6 * time.Minute).Format("2006-01-02T15:04:05.000Z")
+	for _, table := range []string{"workers", "spools"} {
+		_, err := p.Store.DB().ExecContext(ctx, `UPDATE `+table+` SET seen_at = ? WHERE `+
+			map[string]string{"workers": "id = 'lost'", "spools": "id = '" + lostSpool + "'"}[table], seen)
+		p.must(err)
+	}
+}
+
+// trouble is a bad night: uploads that were given up, prompts that a generator
+// refused, pictures that are tried again, a worker that went silent with its
+// disk, a generator that is down, and a queue that somebody paused and forgot.
+func (p *program) trouble() {
+	p.t.Helper()
+	ctx := p.t.Context()
+	denied := "the bucket s3://glad-pictures answers 403 AccessDenied: the credentials may not put objects under generated/"
+	for _, title := range []string{"What the Glaciers Took With Them", "A Quiet Harbour, Seen From the Ferry", "The Last Lamplighter of Ghent"} {
+		p.giveUp(p.spooled(title, lostSpool), editorial.StageUpload, "s3", "access_denied", denied)
+	}
+	for _, title := range []string{"An Impossible Staircase", "<script>alert(1)</script> & Other Titles"} {
+		p.giveUp(p.claimed(title), editorial.StageGenerate, "sdwebui", "refused", "the backend answers 422: this prompt asks for the <impossible>")
+	}
+	late := p.spooled("Night Trains Are Back", lostSpool)
+	p.must(p.Postpone(ctx, late, editorial.NewFailure("unavailable", editorial.StageUpload, editorial.Transient, "s3",
+		"the bucket answers 503 SlowDown: please reduce your request rate"), 4*time.Minute, true))
+	p.lostWorker()
+	p.api("POST", "/ops/queues/api/queues/generate:pause", nil)
+	for _, title := range []string{"How a Tram Learned to Float", "Bread, Salt and Patience", "The Cartographer Who Drew Silence"} {
+		p.api("POST", "/v1/jobs", map[string]any{"draft_id": p.draft(title), "prompt": title})
+	}
+}
+
+// studio is a generator that answers health checks.
+func studio(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "[]") }))
+	t.Cleanup(s.Close)
+	return "sdwebui+" + s.URL
+}
+
+// nobody is an address at which nothing listens.
+func nobody(t *testing.T) string { return "sdwebui+http://" + freeAddr(t) }
+
+// calm and stormy are the two rooms that are looked at.
+func calm(t *testing.T) *program {
+	p := startProgram(t, "GENERATORS=card:,"+studio(t)+"?cost=0.04", "SPEND_CAP=25")
+	for _, title := range []string{"A Lighthouse at Dawn", "Tram to the Sea"} {
+		p.api("POST", "/v1/jobs", map[string]any{"draft_id": p.draft(title), "prompt": title})
+	}
+	return p
+}
+
+func stormy(t *testing.T) *program {
+	p := startProgram(t, "GENERATORS=card:,"+nobody(t)+"?cost=0.04", "SPEND_CAP=25")
+	p.must(p.Store.InTx(t.Context(), func(tx *store.Tx) error {
+		cost := 24.97 // the next picture would pass the cap
+		return tx.CountPicture(t.Context(), "sdwebui", &cost)
+	}))
+	p.trouble()
+	return p
+}
+
+const (
+	isCalm   = `document.querySelector('.verdict.fine')`
+	isStormy = `document.querySelectorAll('.finding').length >= 5`
+)
+
+// The page that somebody reads at night is one that everybody can read: in both
+// colours, and on a phone without scrolling sideways.
+func TestTheRoomIsAccessible(t *testing.T) {
+	t.Parallel()
+	for name, room := range map[string]struct {
+		start func(*testing.T) *program
+		ready string
+	}{"calm": {calm, isCalm}, "stormy": {stormy, isStormy}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tab := chromium.Open(t)
+			p := room.start(t)
+			for _, screen := range chromium.Screens() {
+				tab.Resize(screen)
+				tab.Do(chromedp.Navigate(p.base+"/ops"), chromium.Until(room.ready))
+				for _, violation := range tab.Axe() {
+					t.Errorf("in %s: %s", screen.Name, violation)
+				}
+				if width := chromium.Eval[int64](tab, `document.documentElement.scrollWidth`); width > screen.Width {
+					t.Errorf("in %s the page is %d pixels wide, of %d", screen.Name, width, screen.Width)
+				}
+			}
+		})
+	}
+}
+
+// TestScreenshots writes what the room looks like, and the dashboard behind it,
+// into the folder that SCREENSHOTS names; make screenshots does that.
+func TestScreenshots(t *testing.T) {
+	dir := os.Getenv("SCREENSHOTS")
+	if dir == "" {
+		t.Skip("writes pictures, checks nothing: run make screenshots")
+	}
+	tab := chromium.Open(t)
+	shoot := func(p *program, name, path, ready string, screens ...chromium.Screen) {
+		for _, screen := range screens {
+			tab.Resize(screen)
+			tab.Do(chromedp.Navigate(p.base+path), chromium.Until(ready))
+			tab.Capture(screen, filepath.Join(dir, "ops-"+name+"-"+screen.Name+".webp"))
+		}
+	}
+	shoot(calm(t), "calm", "/ops", isCalm, chromium.Screens()...)
+	storm := stormy(t)
+	shoot(storm, "stormy", "/ops", isStormy, chromium.Screens()...)
+	shoot(storm, "queues", "/ops/queues/queues/generate?status=pending", `document.body.innerText.includes("Cartographer")`, chromium.Screens()[0])
+}
