@@ -153,6 +153,37 @@ func wantRefused(t *testing.T, file string, env, words []string) {
 	}
 }
 
+// Whoever follows a job or everything is told the end of the answer, and the
+// program does not wait for them longer than that takes.
+func TestInterruptEndsStreams(t *testing.T) {
+	t.Parallel()
+	e := startEmbedded(t)
+	var streams []*http.Response
+	for _, path := range []string{"/v1/events", "/v1/events"} {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", e.base+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		streams = append(streams, resp)
+	}
+	if code := e.api.stop(syscall.SIGTERM, soon); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	for _, resp := range streams {
+		if all, err := io.ReadAll(resp.Body); err != nil || !strings.HasPrefix(string(all), "retry: ") {
+			t.Errorf("the stream ended with %v after %q", err, all)
+		}
+	}
+	if line := `path=/v1/events status=200`; strings.Count(e.api.stderr.String(), line) != len(streams) {
+		t.Errorf("the log has not %d times %s", len(streams), line)
+	}
+}
+
 // Ctrl-C lets what runs finish, and the next start goes on where it was.
 func TestInterruptDrainsAndTheNextStartGoesOn(t *testing.T) {
 	t.Parallel()

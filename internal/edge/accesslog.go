@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -13,7 +14,8 @@ import (
 const maxLogged = 256
 
 // accessLog writes one line a request when it ends: errors of ours as errors,
-// the probes of orchestrators at debug level. It logs no query values, no
+// the probes of orchestrators at debug level. A request whose connection was
+// taken ends when that is closed. It logs no query values, no
 // headers but the user agent and no bodies: prompts, keys and tokens are in
 // those. Whatever the client chose is cut short, and quoting it is slog's.
 func accessLog(log *slog.Logger) Middleware {
@@ -22,17 +24,23 @@ func accessLog(log *slog.Logger) Middleware {
 			rec := record(w)
 			begun := time.Now()
 			// The router strips prefixes off the request that it passes on.
-			method, path := r.Method, r.URL.Path
-			defer func() { //nolint:contextcheck // the request has it
+			method, path := cut(r.Method), cut(r.URL.Path)
+			client, agent, id := remote(r), cut(r.UserAgent()), RequestID(r.Context())
+			ctx := context.WithoutCancel(r.Context())
+			rec.ended = func() {
 				status := rec.status
 				if status == 0 {
 					status = http.StatusOK
 				}
-				log.LogAttrs(r.Context(), levelOf(path, status), "request",
-					slog.String("method", cut(method)), slog.String("path", cut(path)), slog.Int("status", status),
+				log.LogAttrs(ctx, levelOf(path, status), "request",
+					slog.String("method", method), slog.String("path", path), slog.Int("status", status),
 					slog.Int64("bytes", rec.bytes), slog.Duration("took", time.Since(begun).Round(time.Microsecond)),
-					slog.String("remote", remote(r)), slog.String("agent", cut(r.UserAgent())),
-					slog.String("request_id", RequestID(r.Context())))
+					slog.String("remote", client), slog.String("agent", agent), slog.String("request_id", id))
+			}
+			defer func() {
+				if !rec.taken {
+					rec.ended()
+				}
 			}()
 			next.ServeHTTP(rec, r)
 		})
@@ -85,7 +93,7 @@ func recoverPanic(log *slog.Logger, fail ErrorFunc) Middleware {
 				}
 				log.ErrorContext(r.Context(), "a handler panicked", "panic", v, "method", r.Method,
 					"path", cut(r.URL.Path), "request_id", RequestID(r.Context()), "stack", string(debug.Stack()))
-				if rec.status != 0 {
+				if rec.status != 0 || rec.taken {
 					panic(http.ErrAbortHandler)
 				}
 				fail(rec, r, errPanic)

@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"bufio"
+	"net"
 	"net/http"
 	"time"
 )
@@ -10,6 +12,9 @@ type recorder struct {
 	http.ResponseWriter
 	status int // 0 until the header is written
 	bytes  int64
+	from   *taken // where a taken connection is known; may be nil
+	taken  bool   // the connection is its taker's
+	ended  func() // called when a taken connection is closed; may be nil
 }
 
 // record returns the recorder that w is, or one around it.
@@ -48,6 +53,18 @@ func (rec *recorder) Flush() {
 	_ = http.NewResponseController(rec.ResponseWriter).Flush() // whoever needs to know asks a controller
 }
 
+// Hijack gives away the connection, with which the request ends.
+func (rec *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := rec.from.hijack(rec.ResponseWriter, func(bytes int64) {
+		rec.bytes += bytes
+		if rec.ended != nil {
+			rec.ended()
+		}
+	})
+	rec.taken = err == nil
+	return conn, buffered, err
+}
+
 // dropSlowClients drops a client that leaves what was written to it unread for d,
 // counted anew with every write: a handler may wait, and an answer may be long,
 // but nobody holds a connection by not reading.
@@ -82,6 +99,10 @@ func (p *patient) Write(b []byte) (int, error) {
 	p.extend()
 	return p.ResponseWriter.Write(b)
 }
+
+// Hijack is there for libraries that assert http.Hijacker. Whoever takes the
+// connection bounds the writes to it.
+func (p *patient) Hijack() (net.Conn, *bufio.ReadWriter, error) { return p.rc.Hijack() }
 
 // Flush is there for libraries that assert http.Flusher.
 func (p *patient) Flush() {

@@ -36,14 +36,15 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 }
 
 // Serve serves h on ln until ctx ends, and then drains: no new connections,
-// what is being answered gets grace to finish. It returns nil after a clean
-// drain, and an error when requests had to be cut off or the listener broke.
+// what is being answered gets grace to finish, be it by a handler or by
+// [Detach]. It returns nil after a clean drain, and an error when requests had to be cut off or the listener broke.
 //
 // The requests' contexts do not end with ctx: a request in the middle of its
 // work is let finish it. What waits for long must watch ctx by itself.
 func Serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Duration, log *slog.Logger) error {
+	open := &taken{conns: make(map[*takenConn]struct{})}
 	server := &http.Server{
-		Handler:           h,
+		Handler:           open.from(h),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -59,8 +60,13 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Dura
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	if err := server.Shutdown(drain); err != nil {
+	err := server.Shutdown(drain)
+	if err == nil {
+		err = open.wait(drain)
+	}
+	if err != nil {
 		_ = server.Close() // the first error is the one to tell
+		open.cut()
 		return fmt.Errorf("drain %s: some requests did not finish within %s and were cut off: %w", ln.Addr(), grace, err)
 	}
 	return nil

@@ -60,7 +60,8 @@ var ours = map[string][]string{
 	"internal/siteapi": {
 		"internal/auth", "internal/blob", "internal/dispatch", "internal/events", "internal/imagegen", "internal/store",
 	},
-	"internal/v1":   {"internal/auth", "internal/dispatch", "internal/events", "internal/imagegen", "internal/store"},
+	// Its event streams go on after their handlers, which is edge's.
+	"internal/v1":   {"internal/auth", "internal/dispatch", "internal/edge", "internal/events", "internal/imagegen", "internal/store"},
 	"internal/desk": {"internal/auth", "internal/dispatch", "internal/events", "internal/store"},
 	// The operators' room shows what queue and store have counted, and carries
 	// asynq's dashboard and the collector of the same facts.

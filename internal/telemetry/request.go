@@ -1,7 +1,10 @@
 package telemetry
 
 import (
+	"bufio"
+	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -15,7 +18,8 @@ var unwatched = map[string]bool{"/healthz": true, "/readyz": true, "/metrics": t
 
 // Requests counts the requests that mux answers, by the pattern of their route,
 // and traces each. It goes directly around the router, which tells the pattern
-// by writing it into the request that it is given.
+// by writing it into the request that it is given. A request whose connection
+// was taken ends when that is closed.
 func Requests(m *Metrics, t *Tracing, mux http.Handler) http.Handler {
 	if m == nil && t == nil {
 		return mux
@@ -27,13 +31,23 @@ func Requests(m *Metrics, t *Tracing, mux http.Handler) http.Handler {
 			r, end = t.request(r)
 		}
 		begun := time.Now()
+		ended := func(route string) {
+			m.Answered(route, answer.status, time.Since(begun))
+			end(route, answer.status)
+		}
+		answer.taken = func() func() {
+			route := r.Pattern
+			return func() { ended(route) }
+		}
 		panicked := true
 		defer func() {
+			if answer.taken == nil {
+				return
+			}
 			if panicked { // the caller turns it into an answer
 				answer.status = http.StatusInternalServerError
 			}
-			m.Answered(r.Pattern, answer.status, time.Since(begun))
-			end(r.Pattern, answer.status)
+			ended(r.Pattern)
 		}()
 		mux.ServeHTTP(answer, r)
 		panicked = false
@@ -63,6 +77,7 @@ type answer struct {
 	http.ResponseWriter
 	status  int
 	written bool
+	taken   func() (ended func()) // called when the connection is taken, and then nil
 }
 
 // Unwrap lets http.ResponseController reach the server's own writer.
@@ -78,6 +93,29 @@ func (a *answer) WriteHeader(status int) {
 func (a *answer) Write(b []byte) (int, error) {
 	a.written = true
 	return a.ResponseWriter.Write(b)
+}
+
+// Hijack gives away the connection, with which the request ends.
+func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := http.NewResponseController(a.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &takenConn{Conn: conn, ended: sync.OnceFunc(a.taken())}
+	a.taken = nil
+	buffered.Writer.Reset(c)
+	return c, buffered, nil
+}
+
+// takenConn tells when it is closed.
+type takenConn struct {
+	net.Conn
+	ended func()
+}
+
+func (c *takenConn) Close() error {
+	defer c.ended()
+	return c.Conn.Close()
 }
 
 // Flush is there for libraries that assert http.Flusher.

@@ -3,7 +3,9 @@ package telemetry_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -127,6 +129,41 @@ func TestRequestsAreCountedByPattern(t *testing.T) {
 		if span.Name == "GET /healthz" {
 			t.Error("a probe was traced")
 		}
+	}
+}
+
+// A request whose connection was taken has ended when that is closed.
+func TestTakenConnectionsAreCountedWhenTheyEnd(t *testing.T) {
+	t.Parallel()
+	metrics := telemetry.NewMetrics("v1")
+	tracing, spans := traced()
+	mux := http.NewServeMux()
+	taken := make(chan net.Conn, 1)
+	mux.HandleFunc("GET /jobs/{id}/events", func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+		}
+		taken <- conn
+	})
+	server := httptest.NewServer(telemetry.Requests(metrics, tracing, mux))
+	defer server.Close()
+	client, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	fmt.Fprint(client, "GET /jobs/1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	conn := <-taken
+	const line = `frontispiece_http_requests_total{route="GET /jobs/{id}/events",status="200"} 1`
+	server.Close() // the handler has returned
+	if strings.Contains(scraped(t, metrics), line) || len(spans.GetSpans()) > 0 {
+		t.Error("counted before it ended")
+	}
+	conn.Close()
+	conn.Close() // once is enough
+	if !strings.Contains(scraped(t, metrics), line) || len(spans.GetSpans()) != 1 {
+		t.Errorf("%d spans, and no line %s in\n%s", len(spans.GetSpans()), line, scraped(t, metrics))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/glad-labs/frontispiece/internal/edge"
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/events"
 	"github.com/glad-labs/frontispiece/internal/store"
@@ -92,8 +94,7 @@ func (a *API) allEvents(ctx context.Context, in *allEventsInput) (*huma.StreamRe
 // stream is one event stream being written.
 type stream struct {
 	api     *API
-	w       http.ResponseWriter
-	rc      *http.ResponseController
+	w       streamWriter
 	filter  store.EventFilter // whose events
 	endless bool              // does not end with the job
 	last    int64             // id of the last event sent
@@ -101,65 +102,120 @@ type stream struct {
 
 	pictures []string             // whose progress is sent; none for an endless stream
 	shown    map[string]time.Time // when their progress was, that was sent last
+
+	changed   <-chan struct{} // there may be new events
+	further   <-chan struct{} // pictures may have got further; may be nil
+	heartbeat *time.Ticker
+	ended     bool // the job has, and the client knows
 }
 
+// streamWriter is the response of a handler, or what takes its place afterwards.
+type streamWriter interface {
+	Write(b []byte) (int, error)
+	Flush() error
+	SetWriteDeadline(t time.Time) error
+}
+
+type response struct {
+	*http.ResponseController
+	io.Writer
+}
+
+// stream answers with what there is to send by now. Then the handler returns,
+// where it can: what follows is little, and takes hours.
 func (a *API) stream(watcher *events.Watcher, s stream) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(h huma.Context) {
-		defer watcher.Close()
-		_, w := humago.Unwrap(h)
-		s.api, s.w, s.rc = a, w, http.NewResponseController(w)
-		if err := s.run(h.Context(), watcher.C()); err != nil && h.Context().Err() == nil {
-			a.Log.DebugContext(h.Context(), "an event stream broke off", "job", s.filter.JobID, "error", err)
+		r, w := humago.Unwrap(h)
+		s.api, s.w = a, response{http.NewResponseController(w), w}
+		further, stop := s.watchProgress()
+		s.changed, s.further, s.heartbeat = watcher.C(), further, time.NewTicker(a.Heartbeat)
+		end := func() {
+			s.heartbeat.Stop()
+			stop()
+			watcher.Close()
+		}
+		detached := false
+		defer func() {
+			if !detached {
+				end()
+			}
+		}()
+		ctx := r.Context()
+		err := s.begin(w, r)
+		if err == nil {
+			err = s.catchUp(ctx, true)
+		}
+		if err == nil && !s.ended {
+			detached = edge.Detach(w, r, a.Log, func(d *edge.Detached) {
+				defer end()
+				s.w = d
+				// r's context ends with the handler, its values are small.
+				s.brokeOff(s.follow(context.WithoutCancel(ctx), d.Gone(), d.Call))
+			})
+			if !detached {
+				err = s.follow(ctx, ctx.Done(), func(f func() error) error { return f() })
+			}
+		}
+		if ctx.Err() == nil {
+			s.brokeOff(err)
 		}
 	}}
 }
 
-// run ends when the job has, when the client is gone or too slow, or when the
-// server drains.
-func (s *stream) run(ctx context.Context, changed <-chan struct{}) error {
-	h := s.w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
-	s.w.WriteHeader(http.StatusOK)
-	if err := s.begin(); err != nil {
-		return err
+func (s *stream) brokeOff(err error) {
+	if err != nil {
+		s.api.Log.Debug("an event stream broke off", "job", s.filter.JobID, "error", err)
 	}
-	further, stop := s.watchProgress()
-	defer stop()
-	heartbeat := time.NewTicker(s.api.Heartbeat)
-	defer heartbeat.Stop()
+}
+
+// follow ends when the job has, when the client is gone or too slow, or when
+// the server drains. It has call do what there is to do, and itself only waits.
+func (s *stream) follow(ctx context.Context, gone <-chan struct{}, call func(func() error) error) error {
 	beats := 0
-	for look := true; ; {
-		ended, err := s.catchUp(ctx, look)
-		if ended || err != nil {
-			return err
-		}
-		look = false
+	for {
+		var more func(context.Context) error
+		look := false
 		select {
-		case <-ctx.Done():
+		case <-gone:
 			return nil
 		case <-s.api.drain.Done():
 			return nil
-		case <-changed:
-		case <-further:
-			if err := s.sendProgress(ctx); err != nil {
-				return err
-			}
-		case <-heartbeat.C:
-			if err := s.send([]byte(": still here\n\n")); err != nil {
-				return err
-			}
+		case <-s.changed:
+		case <-s.further:
+			more = s.sendProgress
+		case <-s.heartbeat.C:
+			more = s.beat
 			beats++
 			look = beats%lookEvery == 0
+		}
+		err := call(func() error {
+			if more != nil {
+				if err := more(ctx); err != nil {
+					return err
+				}
+			}
+			return s.catchUp(ctx, look)
+		})
+		if err != nil || s.ended {
+			return err
 		}
 	}
 }
 
+func (s *stream) beat(context.Context) error { return s.send([]byte(": still here\n\n")) }
+
 // begin tells the client how long to wait before it connects again and, where
 // there is no history to begin with, from where to go on then: an id without
 // data moves an EventSource's last id and is no event.
-func (s *stream) begin() error {
+func (s *stream) begin(w http.ResponseWriter, r *http.Request) error {
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	if r.ProtoMajor == 1 {
+		h.Set("Connection", "close") // the server has none to keep when the stream is detached
+	}
+	w.WriteHeader(http.StatusOK)
 	text := fmt.Appendf(nil, "retry: %d\n\n", retryMillis)
 	if s.endless && s.last == 0 && s.at > 0 {
 		text = fmt.Appendf(text, "id: %d\n\n", s.at)
@@ -170,37 +226,38 @@ func (s *stream) begin() error {
 // catchUp sends what is new, and the end when the job has ended. Unless look is
 // true the job's row is read only when an event says that it ended: what
 // happens then costs no query at all.
-func (s *stream) catchUp(ctx context.Context, look bool) (ended bool, err error) {
+func (s *stream) catchUp(ctx context.Context, look bool) error {
 	final, err := s.sendNew(ctx)
 	if err != nil || s.endless || !final && !look {
-		return false, err
+		return err
 	}
 	// All who follow a job hear of its end at once, and read it once.
 	read, err, _ := s.api.looks.Do("end of "+s.filter.JobID, func() (any, error) {
 		return s.api.Store.Job(context.WithoutCancel(ctx), s.filter.JobID)
 	})
 	if err != nil {
-		return false, err
+		return err
 	}
 	job := read.(editorial.Job)
 	if !job.State.IsFinal() && final { // whoever read it began before the end
 		if job, err = s.api.Store.Job(ctx, job.ID); err != nil {
-			return false, err
+			return err
 		}
 	}
 	if !job.State.IsFinal() {
-		return false, nil
+		return nil
 	}
 	// The end was written together with its events, so they are all there,
 	// whatever the journal still waits for.
 	if _, err := s.sendRows(ctx, 0); err != nil {
-		return false, err
+		return err
 	}
 	data, err := json.Marshal(viewJob(job, 0))
 	if err != nil {
-		return false, fmt.Errorf("encode job %s: %w", job.ID, err)
+		return fmt.Errorf("encode job %s: %w", job.ID, err)
 	}
-	return true, s.send(event(s.last, "end", data))
+	s.ended = true
+	return s.send(event(s.last, "end", data))
 }
 
 // sendNew sends what the journal has and, where its memory does not reach back
@@ -274,11 +331,11 @@ func event(id int64, kind string, data []byte) []byte {
 
 func (s *stream) send(b []byte) error {
 	// A writer without deadlines is a test's.
-	_ = s.rc.SetWriteDeadline(time.Now().Add(slowClient))
+	_ = s.w.SetWriteDeadline(time.Now().Add(slowClient))
 	if _, err := s.w.Write(b); err != nil {
 		return fmt.Errorf("write to event stream: %w", err)
 	}
-	if err := s.rc.Flush(); err != nil {
+	if err := s.w.Flush(); err != nil {
 		return fmt.Errorf("flush event stream: %w", err)
 	}
 	return nil

@@ -170,6 +170,64 @@ func TestStreamSendsHeartbeatsAndLooksByItself(t *testing.T) {
 	}
 }
 
+// Where a connection is many answers, none is taken over, and nothing else
+// differs.
+func TestStreamOverHTTP2(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	server := httptest.NewUnstartedServer(w.api)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	job := w.submit(map[string]any{})
+	resp, events := w.open(server, job.URLs.Events, "")
+	if resp.ProtoMajor != 2 || resp.Header.Get("Connection") != "" {
+		t.Errorf("%s, headers %v", resp.Proto, resp.Header)
+	}
+	next(t, events)
+	w.do("POST", job.URLs.Cancel, nil)
+	for next(t, events).event != "end" {
+	}
+	if _, open := <-events; open {
+		t.Error("the stream goes on after its end")
+	}
+}
+
+// Nothing is kept for a client that has left, however it was answered.
+func TestStreamsOfClientsThatLeftAreForgotten(t *testing.T) {
+	t.Parallel()
+	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var journal v1.Journal
+			w := newWorld(t, func(c *v1.Config) { journal = c.Journal })
+			watching := journal.(*events.Journal).Watching
+			server := httptest.NewUnstartedServer(w.api)
+			server.EnableHTTP2 = http2
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			job := w.submit(map[string]any{})
+			ofJob, ofOne := w.open(server, job.URLs.Events, "")
+			ofAll, _ := w.open(server, "/v1/events", "")
+			next(t, ofOne)
+			if n := watching(); n != 2 {
+				t.Errorf("%d are followed, want 2", n)
+			}
+			ofJob.Body.Close()
+			ofAll.Body.Close()
+			tick, limit := time.NewTicker(time.Millisecond), time.After(30*time.Second)
+			defer tick.Stop()
+			for watching() > 0 {
+				select {
+				case <-limit:
+					t.Fatalf("%d are still followed", watching())
+				case <-tick.C:
+				}
+			}
+		})
+	}
+}
+
 // A board sees every job and every decision from where it began, and after a
 // break all that it missed.
 func TestStreamOfEverything(t *testing.T) {
