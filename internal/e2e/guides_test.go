@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,18 +10,26 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/glad-labs/frontispiece/internal/testenv"
 )
 
 // guides are the pages whose commands are run. A page is two screens at most.
 var guides = []string{
-	"production", "quick-reference", "troubleshooting", "operations", "security", "costs", "nextjs", "react", "developing",
+	"production", "quick-reference", "troubleshooting", "operations", "security", "costs", "nextjs", "react", "developing", "moving",
 }
 
 const guideLines = 110
 
-// needs are the marks behind ```sh of what cannot be run here.
-var needs = []string{"needs=aws", "needs=postgres", "needs=checkout"}
+// needs are the marks behind ```sh of what is not run on a program alone.
+var needs = []string{
+	"needs=aws",      // an account
+	"needs=cluster",  // a Kubernetes
+	"needs=checkout", // minutes, or the tree
+	"needs=values",   // the reader's own
+	"needs=postgres", // run by TestCommandsWorkInProduction
+}
 
 func guide(t *testing.T, name string) string {
 	t.Helper()
@@ -35,6 +42,38 @@ func guide(t *testing.T, name string) string {
 
 var fence = regexp.MustCompile("(?ms)^```sh([^\n]*)\n(.*?)^```$")
 
+// block is some commands of a page.
+type block struct{ mark, script string }
+
+func blocks(t *testing.T, page string) (list []block) {
+	t.Helper()
+	for _, m := range fence.FindAllStringSubmatch(page, -1) {
+		b := block{strings.TrimSpace(m[1]), m[2]}
+		if b.mark != "" && !slices.Contains(needs, b.mark) {
+			t.Errorf("the mark %q is none of %v", b.mark, needs)
+		}
+		list = append(list, b)
+	}
+	if strings.Count(page, "```sh") != len(list) {
+		t.Error("a block of commands does not stand at the line's beginning, so nobody runs it")
+	}
+	return list
+}
+
+// shell types commands as a reader would, beside programs with these variables,
+// and returns what was said.
+func shell(t *testing.T, dir string, env []string, script string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-eu", "-c", script)
+	cmd.Dir = dir
+	cmd.Env = append(slices.Clone(env), "PATH="+built+string(os.PathListSeparator)+os.Getenv("PATH"))
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s\nsaid:\n%s", err, script, out)
+	}
+	return string(out)
+}
+
 // Every command of a guide is run, in order and on a server of its own with the
 // variables of its process, or is marked with what it needs.
 func TestCommandsOfTheGuidesWork(t *testing.T) {
@@ -46,31 +85,45 @@ func TestCommandsOfTheGuidesWork(t *testing.T) {
 			if n := strings.Count(page, "\n"); n > guideLines {
 				t.Errorf("%d lines are more than two screens", n)
 			}
-			if strings.Count(page, "```sh") != len(fence.FindAllString(page, -1)) {
-				t.Error("a block of commands does not stand at the line's beginning, so nobody runs it")
-			}
 			var script strings.Builder
-			for _, m := range fence.FindAllStringSubmatch(page, -1) {
-				switch mark := strings.TrimSpace(m[1]); {
-				case mark == "":
-					script.WriteString(m[2])
-				case !slices.Contains(needs, mark):
-					t.Errorf("the mark %q is none of %v", mark, needs)
+			for _, b := range blocks(t, page) {
+				if b.mark == "" {
+					script.WriteString(b.script)
 				}
 			}
-			if script.Len() == 0 {
+			if script.Len() == 0 || name == "moving" { // that one is TestCommandsOfTheMove's
 				return
 			}
 			e := startEmbedded(t, "RENDITIONS=64")
-			cmd := exec.CommandContext(t.Context(), "sh", "-eu", "-c", script.String())
-			cmd.Dir = t.TempDir()
-			cmd.Env = append(slices.Clone(e.api.env), "API="+e.base, "PATH="+built+string(os.PathListSeparator)+os.Getenv("PATH"))
-			var out bytes.Buffer
-			cmd.Stdout, cmd.Stderr = &out, &out
-			if err := cmd.Run(); err != nil {
-				t.Errorf("%v\n%s\nsaid:\n%s", err, script.String(), &out)
-			}
+			shell(t, t.TempDir(), append(slices.Clone(e.api.env), "API="+e.base), script.String())
 		})
+	}
+}
+
+var code = regexp.MustCompile("(?ms)^```(?:js|jsx|ts|tsx)([^\n]*)\n(.*?)^```$")
+
+// The code of a recipe is an example's file, which clients/typescript has
+// type-checked: nothing of it stands on a page alone.
+func TestRecipesAreTheExamples(t *testing.T) {
+	t.Parallel()
+	for name, least := range map[string]int{"nextjs": 4, "react": 1} {
+		list := code.FindAllStringSubmatch(guide(t, name), -1)
+		if len(list) < least {
+			t.Errorf("%s.md has %d examples, want %d or more", name, len(list), least)
+		}
+		for _, m := range list {
+			file, ok := strings.CutPrefix(strings.TrimSpace(m[1]), "file=clients/typescript/examples/")
+			if !ok {
+				t.Errorf("%s.md has code that names no example (```tsx file=clients/typescript/examples/…):\n%s", name, m[2])
+				continue
+			}
+			want, err := os.ReadFile(filepath.Join(testenv.Root(t), "clients", "typescript", "examples", filepath.FromSlash(file)))
+			if err != nil {
+				t.Error(err)
+			} else if diff := cmp.Diff(string(want), m[2]); diff != "" {
+				t.Errorf("%s.md is not %s (-file +page):\n%s", name, file, diff)
+			}
+		}
 	}
 }
 
