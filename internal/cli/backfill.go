@@ -14,13 +14,23 @@ import (
 )
 
 type backfillCmd struct {
-	Plan     bool     `help:"List what would be changed and why, and change nothing."`
+	Plan     bool     `help:"List what would be changed and why, and change nothing; with --undo, what would be put back."`
 	Probe    bool     `help:"With --plan: ask the other servers whether their pictures are still there."`
 	Generate bool     `help:"Ask the generators for pictures that nobody can copy, which may cost money."`
 	Posts    []string `name:"post" help:"Only these posts, by slug or id." placeholder:"SLUG"`
 	Undo     string   `help:"Put everything back as it was before a run." placeholder:"RUN"`
 	Runs     bool     `help:"List the runs there have been, newest first."`
-	JSON     bool     `help:"For machines."`
+	JSON     bool     `help:"Print JSON, for programs."`
+}
+
+// Help is what --help says below the usage.
+func (*backfillCmd) Help() string {
+	return `Examples:
+
+    frontispiece backfill --plan --probe
+    frontispiece backfill --generate
+    frontispiece backfill --runs
+    frontispiece backfill --undo 01a216aa-313d-711a-84f1-f5922156777d --plan`
 }
 
 // Validate is called by kong.
@@ -28,8 +38,8 @@ func (c *backfillCmd) Validate() error {
 	switch {
 	case c.Probe && !c.Plan:
 		return errors.New("--probe goes with --plan: a run finds dead links by itself")
-	case c.Undo != "" && (c.Plan || c.Generate || len(c.Posts) > 0 || c.Runs):
-		return errors.New("--undo takes a whole run and no other flag but --json")
+	case c.Undo != "" && (c.Generate || len(c.Posts) > 0 || c.Runs):
+		return errors.New("--undo takes a whole run and no other flag but --plan and --json")
 	case c.Runs && (c.Plan || c.Generate || len(c.Posts) > 0):
 		return errors.New("--runs only lists; leave the other flags out")
 	default:

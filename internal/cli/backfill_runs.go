@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/glad-labs/frontispiece/internal/app"
@@ -23,6 +25,9 @@ func (c *backfillCmd) undo(ctx context.Context, s *session, o *app.Operator) err
 	changes, err := o.Store.BackfillChanges(ctx, run.ID)
 	if err != nil {
 		return err
+	}
+	if c.Plan {
+		return c.planUndo(ctx, s, o, run, changes)
 	}
 	bar := newProgress(ctx, s, "undoing", len(changes))
 	err = repair.Undo(ctx, o.Store, o, run, operatorName(), func(editorial.BackfillChange) { bar.step() })
@@ -49,6 +54,44 @@ func (c *backfillCmd) undo(ctx context.Context, s *session, o *app.Operator) err
 		return code(exitFailed)
 	}
 	return err
+}
+
+// planUndo lists what an undo would put back. Whether a post was changed since
+// is looked at when it is done.
+func (c *backfillCmd) planUndo(ctx context.Context, s *session, o *app.Operator, run editorial.BackfillRun, changes []editorial.BackfillChange) error {
+	if c.JSON {
+		return printJSON(s.out, summary(run, changes, false))
+	}
+	posts := 0
+	s.table("POST\tCOLUMN\tIS\tWOULD BE AGAIN", func(row func(cells ...any)) {
+		for _, ch := range changes {
+			if ch.State != editorial.BackfillApplied {
+				continue
+			}
+			posts++
+			post := ch.PostID
+			if p, err := o.Store.Post(ctx, post); err == nil {
+				post = oneLine(p.Slug)
+			}
+			for _, column := range slices.Sorted(maps.Keys(ch.Became)) {
+				row(post, column, cell(ch.Became[column]), cell(ch.Was[column]))
+				post = ""
+			}
+		}
+	})
+	s.out.line("%s would be as before, unless changed since. Without --plan they are.", plural(posts, "post", "posts"))
+	return nil
+}
+
+// maxCell keeps a table readable: texts of posts have no end.
+const maxCell = 40
+
+// cell is a column's value in a table.
+func cell(v any) string {
+	if v == nil || v == "" {
+		return "-"
+	}
+	return cut(oneLine(fmt.Sprint(v)), maxCell)
 }
 
 const maxRuns = 50

@@ -92,7 +92,8 @@ func Run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	if err != nil {
 		return refuse(parser, stderr, err)
 	}
-	s := &session{environ: environ, out: &printer{w: stdout}, err: stderr, now: time.Now}
+	width, _ := columns(stdout)
+	s := &session{environ: environ, out: &printer{w: stdout, width: width}, err: stderr, now: time.Now}
 	if err := parsed.Run(s); err != nil {
 		return complain(stderr, err)
 	}
@@ -147,13 +148,22 @@ func (s *session) log(cfg config.Config) *slog.Logger {
 // printer remembers the first error of its writer, so that printing reads as a
 // text and is checked once.
 type printer struct {
-	w   io.Writer
-	err error
+	w     io.Writer
+	width int // columns of the terminal, 0 for none: a log breaks no lines
+	err   error
 }
 
+// line prints a line, broken between words where the terminal is narrower.
 func (p *printer) line(format string, args ...any) {
+	for _, line := range wrap(fmt.Sprintf(format, args...), p.width) {
+		p.raw(line)
+	}
+}
+
+// raw prints a line as it is.
+func (p *printer) raw(line string) {
 	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+		_, p.err = io.WriteString(p.w, line+"\n")
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 type doctorCmd struct {
-	JSON bool `help:"For machines."`
+	JSON bool `help:"Print JSON, for programs."`
 }
 
 // Help is what --help says below the usage.

@@ -11,13 +11,21 @@ import (
 )
 
 type jobsCmd struct {
-	State string `enum:"queued,generating,uploading,stored,failed,canceled,superseded," default:"" help:"Only jobs in this state: ${enum}" placeholder:"STATE"`
+	State string `enum:"queued,generating,uploading,stored,failed,canceled,superseded," default:"" help:"Only jobs in this state: queued, generating, uploading, stored, failed, canceled or superseded." placeholder:"STATE"`
 	Draft string `help:"Only jobs of the draft with this task id." placeholder:"TASK-ID"`
 	Limit int    `default:"20" help:"How many at most, up to 1000."`
-	JSON  bool   `help:"For machines."`
+	JSON  bool   `help:"Print JSON, for programs."`
 }
 
 const maxJobs = 1000
+
+// Help is what --help says below the usage.
+func (*jobsCmd) Help() string {
+	return `Examples:
+
+    frontispiece jobs --state failed
+    frontispiece jobs --draft 4f1c… --json`
+}
 
 // Validate is called by kong.
 func (c *jobsCmd) Validate() error {
@@ -42,7 +50,11 @@ func (c *jobsCmd) Run(ctx context.Context, s *session) error {
 		return printJobsJSON(s.out, jobs)
 	}
 	if len(jobs) == 0 {
-		s.out.line("No such jobs.")
+		if c.State == "" && c.Draft == "" {
+			s.out.line("There are no jobs yet.")
+		} else {
+			s.out.line("There are no such jobs.")
+		}
 		return nil
 	}
 	s.printJobs(jobs)
@@ -54,7 +66,7 @@ func (c *jobsCmd) Run(ctx context.Context, s *session) error {
 
 func (s *session) printJobs(jobs []editorial.Job) {
 	now := s.now()
-	s.table("JOB\tSTATE\tAGE\tDRAFT\tPICTURES\tWHAT HAPPENED", func(row func(cells ...any)) {
+	s.table("JOB\tSTATE\tAGE\tPICTURES\tDRAFT\tWHAT HAPPENED", func(row func(cells ...any)) {
 		for _, j := range jobs {
 			stored := 0
 			for _, img := range j.Images {
@@ -62,7 +74,7 @@ func (s *session) printJobs(jobs []editorial.Job) {
 					stored++
 				}
 			}
-			row(j.ID, j.State, age(now.Sub(j.CreatedAt)), oneLine(orDash(j.DraftID)), fmt.Sprintf("%d/%d", stored, len(j.Images)), oneLine(story(j, now)))
+			row(j.ID, j.State, age(now.Sub(j.CreatedAt)), fmt.Sprintf("%d/%d", stored, len(j.Images)), oneLine(orDash(j.DraftID)), oneLine(story(j, now)))
 		}
 	})
 }

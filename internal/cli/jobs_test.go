@@ -12,7 +12,7 @@ import (
 func TestJobs(t *testing.T) {
 	t.Parallel()
 	s := migrated(t)
-	says(t, s.mustType("jobs"), "No such jobs.")
+	says(t, s.mustType("jobs"), "There are no jobs yet.")
 	upload := s.failed("a lighthouse", editorial.StageUpload)
 	generate := s.failed("a harbour", editorial.StageGenerate)
 	queued := s.submitted("a ferry")
@@ -30,7 +30,7 @@ func TestJobs(t *testing.T) {
 		t.Errorf("a queued job among the failed:\n%s", failed)
 	}
 	says(t, s.mustType("jobs --limit 1"), queued.ID, "--limit shows more")
-	says(t, s.mustType("jobs --draft no-such-draft"), "No such jobs.")
+	says(t, s.mustType("jobs --draft no-such-draft"), "There are no such jobs.")
 }
 
 // Columns stand below each other, whatever stands in them.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode/utf8"
 
@@ -33,10 +32,10 @@ func (s *session) keyRows(ctx context.Context) (*app.Rows, config.Config, error)
 }
 
 type keysCreateCmd struct {
-	Role    string `required:"" enum:"author,editor,operator" help:"What it may do: ${enum}. Each includes the one before." placeholder:"ROLE"`
+	Role    string `required:"" enum:"author,editor,operator" help:"What it may do: author, editor or operator. Each includes the one before." placeholder:"ROLE"`
 	Name    string `required:"" help:"Who or what has it, to know it again in the list." placeholder:"NAME"`
 	Expires expiry `help:"When it ends: a time from now, such as 90d or 12h, or a date, such as 2027-01-31. Never, if left out." placeholder:"WHEN"`
-	JSON    bool   `help:"For machines."`
+	JSON    bool   `help:"Print JSON, for programs."`
 }
 
 // maxKeyName is the longest name of a key, in characters: a table's cell.
@@ -150,7 +149,7 @@ func period(text string) (time.Duration, error) {
 }
 
 type keysListCmd struct {
-	JSON bool `help:"For machines."`
+	JSON bool `help:"Print JSON, for programs."`
 }
 
 // Run lists keys.
@@ -234,78 +233,4 @@ func printKeysJSON(s *session, keys []store.APIKey) error {
 		}
 	}
 	return printJSON(s.out, list)
-}
-
-type keysRevokeCmd struct {
-	Keys []string `arg:"" optional:"" name:"key" help:"The keys' ids, as the list shows them, or whole keys."`
-	User []string `help:"End the browser sessions of users of the site, by their ids." placeholder:"USER-ID"`
-}
-
-// Validate is called by kong.
-func (c *keysRevokeCmd) Validate() error {
-	if len(c.Keys)+len(c.User) == 0 {
-		return errors.New("name the keys to revoke, or --user the users whose sessions end")
-	}
-	return nil
-}
-
-// Run revokes keys. What was done before an error stays done.
-func (c *keysRevokeCmd) Run(ctx context.Context, s *session) error {
-	rows, _, err := s.keyRows(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }() // what was committed is committed
-	missing := false
-	for _, text := range c.Keys {
-		id := idOfKey(text)
-		switch revoked, err := rows.RevokeAPIKey(ctx, id); {
-		case errors.Is(err, store.ErrNotFound):
-			missing = true
-			s.out.line("%s  there is no such key; frontispiece keys list shows all", oneLine(id))
-		case err != nil:
-			return err
-		case revoked:
-			s.out.line("%s  revoked; its sessions are over, and running programs refuse it within %s", id, auth.KeyFreshness)
-		default:
-			s.out.line("%s  was revoked before", id)
-		}
-	}
-	for _, user := range c.User {
-		n, err := rows.EndSessionsOf(ctx, user)
-		if err != nil {
-			return err
-		}
-		s.out.line("%s  %s ended", oneLine(user), plural(int(n), "session", "sessions"))
-	}
-	if missing {
-		return code(exitFailed)
-	}
-	return nil
-}
-
-// idOfKey is the public part of what may be a whole key: whoever revokes one
-// that leaked has it at hand.
-func idOfKey(text string) string {
-	id, _, _ := strings.Cut(strings.TrimPrefix(text, auth.KeyPrefix), "_")
-	return id
-}
-
-// table prints rows in columns.
-func (s *session) table(head string, fill func(row func(cells ...any))) {
-	var text strings.Builder
-	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, head) //nolint:errcheck // a strings.Builder takes everything
-	fill(func(cells ...any) {
-		fmt.Fprintf(table, strings.Repeat("%v\t", len(cells)-1)+"%v\n", cells...) //nolint:errcheck // as above
-	})
-	table.Flush() //nolint:errcheck // as above
-	width, terminal := columns(s.out.w)
-	for line := range strings.Lines(text.String()) {
-		line = strings.TrimRight(line, " \n")
-		if terminal && width > 0 {
-			line = cut(line, width)
-		}
-		s.out.line("%s", line)
-	}
 }

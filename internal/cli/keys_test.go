@@ -75,9 +75,12 @@ func TestKeysRevoke(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	says(t, s.mustType("keys revoke --plan "+key[1]+" --user 7"), key[1]+"  x, editor  would be revoked", "7  1 session would be ended", "Nothing was changed")
+	says(t, s.mustType("keys revoke --plan --json "+key[1]+" --user 7"), `"result": "would_be_revoked"`, `"sessions": 1`)
+	says(t, s.mustType("keys list"), "active")
 	// Whoever found a key in a log has the whole of it at hand.
 	out := s.mustType("keys revoke " + key[0] + " --user 7")
-	says(t, out, key[1]+"  revoked", "sessions are over", "7  1 session ended")
+	says(t, out, key[1]+"  x, editor  revoked", "sessions are over", "7  1 session ended")
 	if strings.Contains(out, key[0]) {
 		t.Errorf("the key is repeated:\n%s", out)
 	}
@@ -87,7 +90,11 @@ func TestKeysRevoke(t *testing.T) {
 		}
 	}
 	says(t, s.mustType("keys revoke "+key[1]), "was revoked before")
+	says(t, s.mustType("keys revoke --json "+key[1]), `"result": "was_revoked_before"`, `"users": []`)
 	says(t, s.mustType("keys list"), "revoked")
+	if a := s.types("keys revoke nobodyskey23 --json"); a.code != 1 || !strings.Contains(a.out, `"result": "unknown"`) {
+		t.Errorf("one that is not there, for programs: exit %d\n%s%s", a.code, a.out, a.errors)
+	}
 	if a := s.types("keys revoke nobodyskey23"); a.code != 1 || !strings.Contains(a.out, "no such key") {
 		t.Errorf("one that is not there: exit %d\n%s%s", a.code, a.out, a.errors)
 	}

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"encoding/json"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -26,6 +27,39 @@ func TestMigrate(t *testing.T) {
 	says(t, plan, "taken  00001_site.sql", "Nothing to do.")
 	if strings.Contains(plan, "due ") {
 		t.Errorf("a migrated database has steps due:\n%s", plan)
+	}
+}
+
+// The machine's form says the same of a plan, of a run and of one that has
+// nothing to do, and a plan of it writes nothing either.
+func TestMigrateForPrograms(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	asked := func(line string) (m struct {
+		Database        string
+		New             bool
+		Taken, Due, Now []string
+	}) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(s.mustType(line)), &m); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		return m
+	}
+	plan := asked("migrate --plan --json")
+	if !plan.New || len(plan.Taken) > 0 || len(plan.Due) == 0 || plan.Due[0] != "00001_site.sql" || !strings.HasPrefix(plan.Database, "sqlite:") {
+		t.Errorf("before there is a database the plan is %+v", plan)
+	}
+	if left, _ := os.ReadDir(s.dir); len(left) > 0 {
+		t.Errorf("a plan left %s behind", left[0].Name())
+	}
+	run := asked("migrate --json")
+	same(t, "steps taken by the run", plan.Due, run.Now)
+	same(t, "steps that the database has", plan.Due, run.Taken)
+	for _, line := range []string{"migrate --json", "migrate --plan --json"} {
+		if again := asked(line); again.New || len(again.Now)+len(again.Due) > 0 || len(again.Taken) != len(run.Taken) {
+			t.Errorf("%s of a database of this version says %+v", line, again)
+		}
 	}
 }
 

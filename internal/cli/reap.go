@@ -12,15 +12,23 @@ import (
 type reapCmd struct {
 	Delete   bool          `help:"Delete what is listed. It takes credentials that may delete objects, which the uploader's may not."`
 	Plan     bool          `help:"Only list, which is also what happens without --delete."`
-	Grace    time.Duration `default:"720h" help:"For how long nothing about a picture or its draft must have changed. Failed uploads wait 720h in any case."`
+	Grace    time.Duration `default:"720h" help:"For how long nothing about a picture or its draft must have changed; 720h are 30 days. Failed uploads wait as long in any case."`
 	Max      int           `default:"500" help:"Pictures a run, at most."`
 	Unlinked bool          `help:"Also stored pictures that no draft asked for. Whoever asked for one may show it where nobody here can see it."`
-	JSON     bool          `help:"For machines."`
+	JSON     bool          `help:"Print JSON, for programs."`
 }
 
 // minGrace is the shortest grace: what was made a moment ago may be on somebody's
 // screen.
 const minGrace = time.Hour
+
+// Help is what --help says below the usage.
+func (*reapCmd) Help() string {
+	return `Examples:
+
+    frontispiece reap
+    frontispiece reap --delete --max 100`
+}
 
 // Validate is called by kong.
 func (c *reapCmd) Validate() error {

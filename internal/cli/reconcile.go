@@ -5,7 +5,7 @@ import (
 )
 
 type reconcileCmd struct {
-	JSON bool `help:"For machines."`
+	JSON bool `help:"Print JSON, for programs."`
 }
 
 // Run reconciles once, as every worker does every few seconds. It is for those
@@ -24,11 +24,17 @@ func (c *reconcileCmd) Run(ctx context.Context, s *session) error {
 	rung := max(0, r.Rung-unrung)
 	if c.JSON {
 		return printJSON(s.out, map[string]int{
-			"due": r.Due, "rung": rung, "unrung": unrung, "settled": r.Settled, "published": r.Published, "replaced": r.Replaced,
+			"due": r.Due, "rung": rung, "unrung": unrung, "settled": r.Settled, "published": r.Published, "replaced": r.Replaced, "overdue": r.Overdue,
 		})
 	}
 	s.out.line("%s due, %d rung anew; %s settled; %s published late.",
 		plural(r.Due, "picture is", "pictures are"), rung, plural(r.Settled, "job", "jobs"), plural(r.Published, "post", "posts"))
+	if r.Overdue > 0 {
+		s.out.line("%s up: longer in line than asked for.", plural(r.Overdue, "picture was given", "pictures were given"))
+	}
+	if r.Replaced > 0 {
+		s.out.line("%s on a disk that is lost and made again.", plural(r.Replaced, "picture was", "pictures were"))
+	}
 	if cfg.Embedded() {
 		s.out.line("The queue is inside the API's process: the API itself rings what is due, every few seconds.")
 	} else if unrung > 0 {

@@ -159,6 +159,8 @@ func TestBackfillPlansAndFillsWithoutAWorker(t *testing.T) {
 	says(t, out, "Run ", "1 post mended", "To put everything back: frontispiece backfill --undo ")
 	_, run, _ := strings.Cut(out, "--undo ")
 	says(t, s.mustType("backfill --runs"), "STATE", "done", strings.TrimSpace(run))
+	says(t, s.mustType("backfill --undo "+strings.TrimSpace(run)+" --plan"), "WOULD BE AGAIN", "no-picture", "author_id", "1 post would be as before, unless changed since. Without --plan they are.")
+	says(t, s.mustType("backfill --runs"), "done")
 	s.sql(`UPDATE posts SET author_id = NULL WHERE slug = 'no-picture'`)
 	a := s.types("backfill --undo " + run)
 	says(t, a.out, "not undone: changed since: author_id", "0 posts are as before, 1 changed since and left")
@@ -172,7 +174,7 @@ func TestBackfillPlansAndFillsWithoutAWorker(t *testing.T) {
 			t.Errorf("%s: exit %d, %q", line, a.code, a.errors)
 		}
 	}
-	for _, line := range []string{"backfill --probe", "backfill --undo x --plan", "backfill --runs --generate"} {
+	for _, line := range []string{"backfill --probe", "backfill --undo x --generate", "backfill --runs --generate"} {
 		if a := s.types(line); a.code != 2 {
 			t.Errorf("%s: exit %d", line, a.code)
 		}

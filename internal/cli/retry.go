@@ -19,10 +19,21 @@ type retryCmd struct {
 	Jobs   []string      `arg:"" optional:"" name:"job-id" help:"The jobs to retry."`
 	Failed bool          `help:"Retry failed jobs, as narrowed by --stage and --since."`
 	All    bool          `help:"Retry every failed job."`
-	Stage  string        `enum:"generate,upload," default:"" help:"With --failed: only those that would go on at this stage: ${enum}" placeholder:"STAGE"`
+	Stage  string        `enum:"generate,upload," default:"" help:"With --failed: only those that would go on at this stage: generate or upload." placeholder:"STAGE"`
 	Since  time.Duration `help:"With --failed: only those that failed within this time, such as 72h." placeholder:"DURATION"`
 	Plan   bool          `help:"Say what would be retried, and do nothing."`
-	JSON   bool          `help:"For machines."`
+	JSON   bool          `help:"Print JSON, for programs."`
+}
+
+// Help is what --help says below the usage.
+func (*retryCmd) Help() string {
+	return `Examples:
+
+    frontispiece retry --failed --stage upload --plan
+    frontispiece retry --failed --stage upload --since 72h
+    frontispiece retry 01a216aa-313d-711a-84f1-f5922156777d
+
+Exit code: 0 all were retried, 1 some were left alone.`
 }
 
 // Validate is called by kong.

@@ -169,6 +169,21 @@ func TestReconcile(t *testing.T) {
 	says(t, s.mustType("reconcile --json"), `"due": 0`, `"rung": 0`)
 }
 
+// What waited for longer than its request allows is given up, and said.
+func TestReconcileGivesUpWhatIsOverdue(t *testing.T) {
+	t.Parallel()
+	s := migrated(t)
+	job := s.submitted("a ferry")
+	if _, err := s.store.DB().ExecContext(t.Context(), `UPDATE images SET deadline_at = created_at`); err != nil {
+		t.Fatal(err)
+	}
+	says(t, s.mustType("reconcile"), "1 picture was given up: longer in line than asked for.")
+	if got := s.job(job.ID); got.State != isFailed || got.Failure.Code != "deadline_exceeded" {
+		t.Errorf("the job is %s: %v", got.State, got.Failure)
+	}
+	says(t, s.mustType("reconcile --json"), `"overdue": 0`)
+}
+
 // After a flush of Redis, before any worker is up, one reconcile rings it all.
 func TestReconcileRings(t *testing.T) {
 	t.Parallel()

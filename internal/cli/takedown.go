@@ -15,10 +15,18 @@ type takedownCmd struct {
 	Yes     bool   `help:"Do it. It cannot be undone."`
 	Plan    bool   `help:"Only say what would change, which is also what happens without --yes."`
 	Reason  string `help:"Why, for the job's history." placeholder:"TEXT"`
-	JSON    bool   `help:"For machines."`
+	JSON    bool   `help:"Print JSON, for programs."`
 }
 
 const maxReason = 500
+
+// Help is what --help says below the usage.
+func (*takedownCmd) Help() string {
+	return `Examples:
+
+    frontispiece takedown https://cdn.example/generated/1795676618-c072443b.png
+    frontispiece takedown 01a216aa-313d-711a-84f1-f5922156777d --reason "asked for by the photographer" --yes`
+}
 
 // Validate is called by kong.
 func (c *takedownCmd) Validate() error {

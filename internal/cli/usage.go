@@ -18,12 +18,19 @@ type usageCmd struct {
 	PutPrice     float64 `default:"0.005" help:"US dollars for 1,000 puts."`
 	GBPrice      float64 `name:"delivery-price" default:"0.085" help:"US dollars for a GB delivered."`
 	RequestPrice float64 `default:"0.01" help:"US dollars for 10,000 requests delivered."`
-	JSON         bool    `help:"For machines."`
+	JSON         bool    `help:"Print JSON, for programs."`
 }
 
 // pricesOf says where the default prices are from, so that nobody takes them
 // for today's.
 const pricesOf = "list prices of S3 Standard in us-east-1 and of CloudFront in North America and Europe, 2025, without free tiers"
+
+// Help is what --help says below the usage.
+func (*usageCmd) Help() string {
+	return `Example:
+
+    frontispiece usage --month 2026-11 --delivery-gb 250 --requests 4000000`
+}
 
 // Validate is called by kong.
 func (c *usageCmd) Validate() error {
@@ -157,36 +164,35 @@ func (s *session) printBill(b bill, c *usageCmd) {
 	s.out.line("Kept and delivered, estimated for a month")
 	e := b.Estimate
 	s.figures(func(row func(cells ...any)) {
-		row("what", "how much", "price", "cost", "", "")
-		row("storage", fmt.Sprintf("%s in %s objects", size(b.Storage.Bytes), count(b.Storage.Objects)), fmt.Sprintf("$%g a GB", c.StoragePrice), dollars(e.Storage), "", counted(b.Storage.Pictures, "picture", "pictures")+" of every month")
-		row("puts", count(b.Storage.Puts), fmt.Sprintf("$%g a 1,000", c.PutPrice), dollars(e.Puts), "", counted(b.Storage.Stored, "new picture", "new pictures")+", "+size(b.Storage.New))
+		row("what", "how much", "price", "cost", "")
+		row("storage", fmt.Sprintf("%s in %s objects", size(b.Storage.Bytes), count(b.Storage.Objects)), fmt.Sprintf("$%g a GB", c.StoragePrice), dollars(e.Storage), counted(b.Storage.Pictures, "picture", "pictures")+" of every month")
+		row("puts", count(b.Storage.Puts), fmt.Sprintf("$%g a 1,000", c.PutPrice), dollars(e.Puts), counted(b.Storage.Stored, "new picture", "new pictures")+", "+size(b.Storage.New))
 		total := e.Storage + e.Puts
 		if c.DeliveryGB > 0 || c.Requests > 0 {
-			row("delivery", fmt.Sprintf("%g GB", c.DeliveryGB), fmt.Sprintf("$%g a GB", c.GBPrice), dollars(e.Delivery), "", "")
-			row("requests", count(int64(c.Requests)), fmt.Sprintf("$%g a 10,000", c.RequestPrice), dollars(e.Requests), "", "")
+			row("delivery", fmt.Sprintf("%g GB", c.DeliveryGB), fmt.Sprintf("$%g a GB", c.GBPrice), dollars(e.Delivery), "")
+			row("requests", count(int64(c.Requests)), fmt.Sprintf("$%g a 10,000", c.RequestPrice), dollars(e.Requests), "")
 			total += e.Delivery + e.Requests
 		} else {
-			row("delivery", "for each 100 GB", fmt.Sprintf("$%g a GB", c.GBPrice), dollars(100*c.GBPrice), "", "not added; say --delivery-gb and --requests")
+			row("delivery", "for each 100 GB", fmt.Sprintf("$%g a GB", c.GBPrice), dollars(100*c.GBPrice), "not added: see --delivery-gb")
 		}
-		row("in all", "", "", dollars(total), "", "")
+		row("in all", "", "", dollars(total), "")
 	})
 	s.out.line("")
-	s.out.line("Prices are %s;", pricesOf)
-	s.out.line("the flags of this command change them.")
+	s.out.line("Prices are %s; the flags of this command change them.", pricesOf)
 }
 
 // figures prints rows whose first column and last are to the left and the others
 // to the right.
 func (s *session) figures(fill func(row func(cells ...any))) {
 	var text strings.Builder
-	w := tabwriter.NewWriter(&text, 0, 0, 3, ' ', tabwriter.AlignRight)
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
 	var first []string
 	fill(func(cells ...any) {
 		first = append(first, fmt.Sprint(cells[0]))
 		for _, cell := range cells[1 : len(cells)-1] {
 			fmt.Fprintf(w, "%v\t", cell) //nolint:errcheck // a strings.Builder takes everything
 		}
-		fmt.Fprintf(w, "   %v\n", cells[len(cells)-1]) //nolint:errcheck // as above
+		fmt.Fprintf(w, "  %v\n", cells[len(cells)-1]) //nolint:errcheck // as above
 	})
 	w.Flush() //nolint:errcheck // as above
 	widest := 0

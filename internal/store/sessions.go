@@ -95,6 +95,14 @@ func (s *Store) EndSessionsOf(ctx context.Context, subject string) (int64, error
 	return n, nil
 }
 
+// SessionsOf is how many sessions a caller has.
+func (r *Reader) SessionsOf(ctx context.Context, subject string) (n int64, err error) {
+	if err := r.one(ctx, &n, `SELECT COUNT(*) FROM sessions WHERE subject = ?`, subject); err != nil {
+		return 0, fmt.Errorf("count sessions of %s: %w", subject, err)
+	}
+	return n, nil
+}
+
 // ForgetSessions deletes the sessions that are over.
 func (s *Store) ForgetSessions(ctx context.Context, terms SessionTerms) (int64, error) {
 	n, err := s.exec(ctx, `DELETE FROM sessions WHERE expires_at <= {now} OR seen_at <= {now+?}`, -terms.Idle.Seconds())
