@@ -9,15 +9,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/glad-labs/frontispiece/internal/testenv"
 )
 
-// guides are the pages whose commands are run. A page is two screens at most.
+// guides are the pages whose commands are run, from docs/. A page is two screens
+// at most.
 var guides = []string{
 	"production", "quick-reference", "troubleshooting", "operations", "security", "costs", "nextjs", "react", "developing", "moving",
+	"../deploy/terraform/README", "../deploy/railway/README", "../deploy/kubernetes/README",
 }
 
 const guideLines = 110
@@ -26,10 +29,13 @@ const guideLines = 110
 var needs = []string{
 	"needs=aws",      // an account
 	"needs=cluster",  // a Kubernetes
-	"needs=checkout", // minutes, or the tree
+	"needs=checkout", // minutes, and the tree
 	"needs=values",   // the reader's own
 	"needs=postgres", // run by TestCommandsWorkInProduction
 }
+
+// shown is what a reader is told at the top of a block that costs money to try.
+var shown = map[string]string{"needs=aws": "# needs an AWS account\n", "needs=cluster": "# needs a cluster\n"}
 
 func guide(t *testing.T, name string) string {
 	t.Helper()
@@ -52,6 +58,10 @@ func blocks(t *testing.T, page string) (list []block) {
 		if b.mark != "" && !slices.Contains(needs, b.mark) {
 			t.Errorf("the mark %q is none of %v", b.mark, needs)
 		}
+		// The mark behind the fence is not seen on the rendered page.
+		if said := shown[b.mark]; !strings.HasPrefix(b.script, said) {
+			t.Errorf("a block marked %s does not begin with %q:\n%s", b.mark, said, b.script)
+		}
 		list = append(list, b)
 	}
 	if strings.Count(page, "```sh") != len(list) {
@@ -67,10 +77,12 @@ func shell(t *testing.T, dir string, env []string, script string) string {
 	cmd := exec.CommandContext(t.Context(), "sh", "-eu", "-c", script)
 	cmd.Dir = dir
 	cmd.Env = append(slices.Clone(env), "PATH="+built+string(os.PathListSeparator)+os.Getenv("PATH"))
+	began := time.Now()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s\nsaid:\n%s", err, script, out)
 	}
+	t.Logf("%v\n%s", time.Since(began).Round(10*time.Millisecond), script)
 	return string(out)
 }
 
@@ -94,13 +106,18 @@ func TestCommandsOfTheGuidesWork(t *testing.T) {
 			if script.Len() == 0 || name == "moving" { // that one is TestCommandsOfTheMove's
 				return
 			}
-			e := startEmbedded(t, "RENDITIONS=64")
-			shell(t, t.TempDir(), append(slices.Clone(e.api.env), "API="+e.base), script.String())
+			e, dir := startEmbedded(t, "RENDITIONS=64"), t.TempDir()
+			if strings.HasPrefix(name, "../deploy/") { // these are typed at the top of a checkout
+				if err := os.CopyFS(filepath.Join(dir, "deploy"), os.DirFS(filepath.Join(testenv.Root(t), "deploy"))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			shell(t, dir, append(slices.Clone(e.api.env), "API="+e.base), script.String())
 		})
 	}
 }
 
-var code = regexp.MustCompile("(?ms)^```(?:js|jsx|ts|tsx)([^\n]*)\n(.*?)^```$")
+var code = regexp.MustCompile("(?ms)^```[jt]sx?([^\n]*)\n(.*?)^```$")
 
 // The code of a recipe is an example's file, which clients/typescript has
 // type-checked: nothing of it stands on a page alone.
@@ -145,7 +162,7 @@ func TestGuidesPointToWhatIsThere(t *testing.T) {
 	for _, name := range guides {
 		page := guide(t, name)
 		for _, m := range link.FindAllStringSubmatch(page, -1) {
-			if _, err := os.Stat(filepath.Join(root, "docs", m[1])); err != nil {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(filepath.Join(root, "docs", name)), m[1])); err != nil && !strings.HasPrefix(m[1], "http") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
