@@ -35,6 +35,14 @@ type Final struct {
 
 func (f *Final) Error() string { return f.Message }
 
+// Later is a refusal whose receiver says when to come again.
+type Later struct {
+	After   time.Duration // positive, at most a day
+	Message string
+}
+
+func (l *Later) Error() string { return l.Message }
+
 // CodeGone is the code of an endpoint that wants no more events.
 const CodeGone = "endpoint_gone"
 
@@ -100,7 +108,7 @@ func (s *Sender) Send(ctx context.Context, address string, secrets []string, m M
 	}
 	defer res.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection is used again
-	return res.StatusCode, answerError(req.URL.Host, res.StatusCode)
+	return res.StatusCode, answerError(req.URL.Host, res.StatusCode, retryAfter(res.Header.Get("Retry-After"), time.Now()))
 }
 
 func sign(secrets []string, m Message, at time.Time) (string, error) {
@@ -120,8 +128,9 @@ func sign(secrets []string, m Message, at time.Time) (string, error) {
 }
 
 // answerError is nil for a receiver that has the event. 410 is how one says
-// that it wants no more.
-func answerError(host string, status int) error {
+// that it wants no more. after is what it says of when to come again, 0 for
+// nothing.
+func answerError(host string, status int, after time.Duration) error {
 	switch {
 	case status >= 200 && status <= 299:
 		return nil
@@ -129,9 +138,28 @@ func answerError(host string, status int) error {
 		return &Final{Code: CodeGone, Status: status, Message: host + " answers 410: it wants no more events"}
 	case status >= 300 && status <= 399:
 		return fmt.Errorf("%s answers %d; redirects are not followed, change the webhook's URL", host, status)
+	case after > 0:
+		return &Later{After: after, Message: fmt.Sprintf("%s answers %d and asks to be left alone for %v", host, status, after)}
 	default:
 		return fmt.Errorf("%s answers %d", host, status)
 	}
+}
+
+// maxRetryAfter bounds what a receiver may ask for: nothing is tried for longer.
+const maxRetryAfter = 24 * time.Hour
+
+// retryAfter reads a Retry-After header, seconds or a date, in whole seconds. It
+// is 0 for one that cannot be read or asks for nothing.
+func retryAfter(value string, now time.Time) time.Duration {
+	var after time.Duration
+	if seconds, err := strconv.ParseUint(value, 10, 63); err == nil {
+		after = time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
+	} else if errors.Is(err, strconv.ErrRange) {
+		after = maxRetryAfter
+	} else if at, err := http.ParseTime(value); err == nil {
+		after = at.Sub(now).Round(time.Second)
+	}
+	return min(max(after, 0), maxRetryAfter)
 }
 
 // dialError says what happened without what the error says of the way there:

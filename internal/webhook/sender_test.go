@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
@@ -110,6 +111,40 @@ func TestSendTellsWhatIsNoSuccess(t *testing.T) {
 			t.Error("a redirect was followed")
 		}
 	})
+}
+
+func TestSendTellsWhenToComeAgain(t *testing.T) {
+	t.Parallel()
+	for status, asks := range map[int]bool{200: false, 307: false, 410: false, 429: true, 500: true, 503: true} {
+		address, _ := receiver(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "120")
+			w.WriteHeader(status)
+		})
+		_, err := NewSender(loopback...).Send(t.Context(), address, []string{secretA}, message)
+		var later *Later
+		if errors.As(err, &later) != asks || asks && later.After != 2*time.Minute {
+			t.Errorf("%d with Retry-After: Send = %v, want that it asks for two minutes: %v", status, err, asks)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 250_000_000, time.UTC)
+	for value, want := range map[string]time.Duration{
+		"": 0, "0": 0, "1": time.Second, "3600": time.Hour, "86400": 24 * time.Hour, "86401": 24 * time.Hour,
+		"99999999999999999999999": 24 * time.Hour, "-5": 0, "1.5": 0, "soon": 0, "0x10": 0, "5 minutes": 0,
+		"Sun, 01 Mar 2026 12:10:00 GMT":  10 * time.Minute,
+		"Sunday, 01-Mar-26 12:10:00 GMT": 10 * time.Minute,
+		"Sun Mar  1 12:10:00 2026":       10 * time.Minute,
+		"Sun, 01 Mar 2026 11:00:00 GMT":  0,
+		"Sun, 01 Mar 2999 11:00:00 GMT":  24 * time.Hour,
+		"2026-03-01T12:10:00Z":           0,
+	} {
+		if got := retryAfter(value, now); got != want {
+			t.Errorf("retryAfter(%q) = %v, want %v", value, got, want)
+		}
+	}
 }
 
 // A receiver that never ends its answer costs no more than what is read of it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"github.com/glad-labs/frontispiece/internal/dispatch"
@@ -83,11 +84,31 @@ func (n *Notifier) Notify(ctx context.Context, p tasks.Payload) error {
 	if final != nil || time.Since(d.CreatedAt) > notifyFor {
 		return n.end(ctx, d, f)
 	}
-	delay := queue.Backoff(d.Attempt, wait)
+	delay := n.delay(d, err, wait)
 	if err := n.Rows.PostponeDelivery(context.WithoutCancel(ctx), d, f, delay); err != nil && !errors.Is(err, dispatch.ErrLostClaim) {
 		n.Log.WarnContext(ctx, "the rows could not be written; the delivery comes back", "error", err)
 	}
 	return &queue.RetryAfter{Delay: delay, Reason: f.Error()}
+}
+
+// courtesy is how soon a receiver that names a time may at the earliest be told
+// again, once our own waits have grown beyond it: one that always says "in a
+// second" hears of an event some 1,500 times a day.
+const courtesy = time.Minute
+
+// delay is how long a delivery waits after err: as long as the receiver asks,
+// but for no flood and not beyond the end of the tries, which is the last of
+// them; else as long as its back-off says, with wait as its limit. Whoever is
+// asked for the same time by the same receiver comes within a tenth of it.
+func (n *Notifier) delay(d store.Delivery, err error, wait time.Duration) time.Duration {
+	backoff := queue.Backoff(d.Attempt, wait)
+	var later *webhook.Later
+	if !errors.As(err, &later) {
+		return backoff
+	}
+	asked := later.After + rand.N(later.After/10+1)
+	left := max(notifyFor-time.Since(d.CreatedAt), 0)
+	return min(max(asked, min(backoff, courtesy)), left)
 }
 
 // end records how it ended. When that cannot be written the claim runs out and

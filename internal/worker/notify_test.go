@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/glad-labs/frontispiece/internal/dispatch"
@@ -91,6 +92,59 @@ func TestNotify(t *testing.T) {
 			if book.ended != tt.ended || code != tt.failure {
 				t.Errorf("ended %v with %q, want %v with %q", book.ended, code, tt.ended, tt.failure)
 			}
+		})
+	}
+}
+
+// What a receiver asks for is kept, but for no flood and not beyond the day in
+// which an event is tried.
+func TestNotifyComesAgainWhenItIsAsked(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		asks     time.Duration
+		first    time.Duration // until the second try, or up to a tenth more
+		min, max int           // tries within the day
+	}{
+		"in ten minutes": {10 * time.Minute, 10 * time.Minute, 130, 146},
+		"every second":   {time.Second, time.Second, 1400, 3000},
+		"in ten hours":   {10 * time.Hour, 10 * time.Hour, 4, 4},
+		"after the day":  {24 * time.Hour, 24 * time.Hour, 2, 2},
+		"does not":       {0, 0, 25, 60},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				book := &deliveryBook{delivery: store.Delivery{ID: "d", Event: "post.published", Target: "e", CreatedAt: time.Now()}}
+				var at []time.Duration
+				n := &worker.Notifier{Rows: book, Log: slog.New(slog.DiscardHandler), Endpoints: targetFunc(func() error {
+					at = append(at, time.Since(book.delivery.CreatedAt))
+					if tt.asks == 0 {
+						return errors.New("site.example answers 503")
+					}
+					return &webhook.Later{After: tt.asks, Message: "site.example answers 503"}
+				})}
+				for !book.ended {
+					book.delivery.Attempt++
+					err := n.Notify(t.Context(), tasks.NewPayload("d", 0))
+					var again *queue.RetryAfter
+					if !errors.As(err, &again) {
+						break
+					}
+					if again.Delay != book.postponed {
+						t.Fatalf("the task comes in %v, the row says %v", again.Delay, book.postponed)
+					}
+					time.Sleep(again.Delay + time.Millisecond)
+				}
+				if !book.ended || book.failure == nil || len(at) < tt.min || len(at) > tt.max {
+					t.Errorf("ended %v with %v after %d tries, want between %d and %d", book.ended, book.failure, len(at), tt.min, tt.max)
+				}
+				if len(at) > 1 && (at[1] < tt.first || tt.asks > 0 && at[1] > tt.first+tt.first/10+time.Second) {
+					t.Errorf("the second try after %v, want %v", at[1], tt.first)
+				}
+				if last := at[len(at)-1]; last < 24*time.Hour-time.Second || last > 25*time.Hour {
+					t.Errorf("the last try after %v, want a day", last)
+				}
+			})
 		})
 	}
 }
