@@ -38,6 +38,9 @@ jobs, or all together ` + "`MAX_JOBS`" + `. Pictures, documentation, health and 
 Paths have at most 2 KiB, queries 4 KiB, all headers together 32 KiB, which must arrive
 within 10 s. A body must arrive within 30 s, 10 s under ` + "`/v1`" + `; what is written must be taken within a
 minute; event streams live as long as somebody reads them.
+
+With ` + "`SITE_BACKEND_URL`" + ` every path that is not below passes through to the site's present backend,
+which decides by itself.
 `
 
 // apiPage is docs/api.md.

@@ -135,6 +135,7 @@ func Routes() []auth.Route {
 		line(http.MethodPost, "/ops/retry", "Send failed jobs back to the stage at which they failed"),
 		line(http.MethodPost, "/ops/reconcile", "Ring what the rows say is due"),
 		line(http.MethodPost, "/ops/resume", "Resume a queue that was paused"),
+		{Section: Section, Method: http.MethodGet, Path: "/ops/static/{name}", Summary: "Serve the room's style and script"},
 		line(http.MethodGet, Root, "Lead to the dashboard of the queue"),
 		line(http.MethodGet, Root+"/{path...}", "Show the dashboard of the queue, with its buttons"),
 	}
