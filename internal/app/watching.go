@@ -118,7 +118,7 @@ func (a *App) metricsReaders() auth.Authenticator {
 func (a *App) room(callers auth.Authenticator) http.Handler {
 	room := ops.New(ops.Config{
 		Rows: a.store, Queues: a.queue, Changes: a.dispatch, Generators: a.generatorHealth, Budgets: a.budgets,
-		Watchers: a.hub.Watching, Auth: callers, Log: a.log, Fail: ops.Refuse(a.log),
+		Watchers: a.journal.Watching, Auth: callers, Log: a.log, Fail: ops.Refuse(a.log),
 		SpoolLostAfter: a.cfg.SpoolLostAfter, Version: Version(),
 	})
 	a.metrics.Add(room.Collector())

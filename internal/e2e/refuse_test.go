@@ -171,6 +171,9 @@ func TestInterruptEndsStreams(t *testing.T) {
 		defer resp.Body.Close()
 		streams = append(streams, resp)
 	}
+	if line := "frontispiece_watchers 2\n"; !strings.Contains(string(e.get("/metrics").body), line) {
+		t.Errorf("the metrics have not %s", line)
+	}
 	if code := e.api.stop(syscall.SIGTERM, soon); code != 0 {
 		t.Errorf("exit code %d", code)
 	}

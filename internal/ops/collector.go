@@ -41,7 +41,7 @@ var (
 	descUsed     = gauge("budget_used", "How much of a budget is used, in requests or in US dollars with what is set aside for pictures under way.", "budget")
 	descLimit    = gauge("budget_limit", "How much of a budget there is; none for a budget without a cap.", "budget")
 	descSpent    = gauge("budget_spent", "1 while the next use of a budget would be refused.", "budget")
-	descWatchers = gauge("watchers", "Clients of this process that wait for something.")
+	descWatchers = gauge("watchers", "Event streams and long polls of the APIs that are open in this process.")
 )
 
 // Collector tells Prometheus what a look has seen.

@@ -73,7 +73,7 @@ type Config struct {
 	// Generators asks each for its health, within a few seconds.
 	Generators func(ctx context.Context) []Generator
 	Budgets    func(ctx context.Context) ([]Budget, error)
-	Watchers   func() int // clients that wait for something, in this process
+	Watchers   func() int // event streams and long polls that are open in this process
 	Auth       auth.Authenticator
 	Log        *slog.Logger
 	// Fail answers a request that is refused, for a person at a browser.
