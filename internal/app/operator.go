@@ -289,7 +289,10 @@ func Examination(ctx context.Context, cfg config.Config) (sections []doctor.Sect
 }
 
 func (a *App) examineDatabase() doctor.Section {
-	return doctor.Databases(a.cfg.DatabaseURL.String(), func(ctx context.Context) (doctor.Database, error) {
+	access := doctor.Access{
+		Listens: a.cfg.ListenAddr, Loopback: a.cfg.Loopback(), PortAlone: a.cfg.PortAlone(), Tokens: a.cfg.AuthConfigured(), Operators: len(a.cfg.Operators) > 0,
+	}
+	return doctor.Databases(a.cfg.DatabaseURL.String(), access, func(ctx context.Context) (doctor.Database, error) {
 		rows, err := OpenRows(ctx, a.cfg, false)
 		if err != nil {
 			return nil, errors.Unwrap(err) // the line names the variable already

@@ -66,7 +66,7 @@ func (c *jobsCmd) Run(ctx context.Context, s *session) error {
 
 func (s *session) printJobs(jobs []editorial.Job) {
 	now := s.now()
-	s.table("JOB\tSTATE\tAGE\tPICTURES\tDRAFT\tWHAT HAPPENED", func(row func(cells ...any)) {
+	s.table("JOB\tSTATE\tAGE\tPICTURES\tDRAFT\tWHY", func(row func(cells ...any)) {
 		for _, j := range jobs {
 			stored := 0
 			for _, img := range j.Images {
@@ -89,12 +89,12 @@ func story(j editorial.Job, now time.Time) string {
 			failure = img.Failure
 		}
 		if img.Failure != nil && !img.State.IsFinal() {
-			next = "; next try " + until(img.NextAttemptAt.Sub(now))
+			next = "next try " + until(img.NextAttemptAt.Sub(now)) + ", after "
 		}
 	}
 	switch {
 	case failure != nil:
-		return fmt.Sprintf("%s %s at %s: %s", failure.Provider, failure.Code, failure.Stage, failure.Message) + next
+		return next + fmt.Sprintf("%s %s at %s: %s", failure.Provider, failure.Code, failure.Stage, failure.Message)
 	case j.SupersededBy != "":
 		return "superseded by " + j.SupersededBy
 	default:

@@ -18,7 +18,7 @@ func TestJobs(t *testing.T) {
 	queued := s.submitted("a ferry")
 
 	all := s.mustType("jobs")
-	says(t, all, "JOB", "WHAT HAPPENED", upload.ID, generate.ID, queued.ID,
+	says(t, all, "JOB", "WHY", upload.ID, generate.ID, queued.ID,
 		"s3 access_denied at upload: the credentials may not write here",
 		"sdcpp refused at generate: the model does not like it")
 	if strings.Index(all, queued.ID) > strings.Index(all, upload.ID) {

@@ -163,7 +163,7 @@ func candidateOf(j editorial.Job) candidate {
 
 func (s *session) planRetry(list []candidate) {
 	if len(list) > 0 {
-		s.table("JOB\tWOULD BE\tBECAUSE", func(row func(cells ...any)) {
+		s.table("JOB\tWOULD BE\tWHY", func(row func(cells ...any)) {
 			for _, c := range list {
 				row(oneLine(c.job), c.what(), oneLine(c.why()))
 			}

@@ -18,6 +18,9 @@ func (s *session) table(head string, fill func(row func(cells ...any))) {
 		rows = append(rows, row)
 	})
 	style := s.style()
+	if style.Width > 0 {
+		rows = withoutEmpty(rows)
+	}
 	for _, line := range (grid{rows: rows, width: style.Width, colour: style.Colour}).lines() {
 		s.out.raw(line)
 	}
@@ -77,6 +80,28 @@ func (g grid) lines() []string {
 		out = append(out, strings.TrimRight(line.String(), " "))
 		if n > 0 {
 			out = append(out, g.below(row, beside)...)
+		}
+	}
+	return out
+}
+
+// withoutEmpty leaves out columns that say nothing in any row, for people on a
+// terminal. The first stays.
+func withoutEmpty(rows [][]string) [][]string {
+	var keep []int
+	for i := range rows[0] {
+		said := i == 0
+		for _, row := range rows[1:] {
+			said = said || row[i] != nothing && row[i] != ""
+		}
+		if said {
+			keep = append(keep, i)
+		}
+	}
+	out := make([][]string, len(rows))
+	for n, row := range rows {
+		for _, i := range keep {
+			out[n] = append(out[n], row[i])
 		}
 	}
 	return out

@@ -173,12 +173,12 @@ func (s *session) printBill(b bill, c *usageCmd) {
 			row("requests", count(int64(c.Requests)), fmt.Sprintf("$%g a 10,000", c.RequestPrice), dollars(e.Requests), "")
 			total += e.Delivery + e.Requests
 		} else {
-			row("delivery", "for each 100 GB", fmt.Sprintf("$%g a GB", c.GBPrice), dollars(100*c.GBPrice), "not added: see --delivery-gb")
+			row("delivery", "for each 100 GB", fmt.Sprintf("$%g a GB", c.GBPrice), dollars(100*c.GBPrice), "not in the sum")
 		}
 		row("in all", "", "", dollars(total), "")
 	})
 	s.out.line("")
-	s.out.line("Prices are %s; the flags of this command change them.", pricesOf)
+	s.out.line("Prices are %s; flags of this command change them, and --delivery-gb and --requests add what readers fetch.", pricesOf)
 }
 
 // figures prints rows whose first column and last are to the left and the others

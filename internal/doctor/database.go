@@ -27,6 +27,8 @@ type Database interface {
 	CheckSchema(ctx context.Context) error
 	// Detect refuses site tables in which a required column is missing.
 	Detect(ctx context.Context) error
+	// APIKeys lists all keys that were ever made.
+	APIKeys(ctx context.Context) ([]store.APIKey, error)
 	Close() error
 }
 
@@ -34,14 +36,17 @@ type database struct {
 	open func(context.Context) (Database, error)
 	db   Database
 	at   string
+	// access is what the keys are judged by.
+	access Access
 	// migrated says that our tables are there to be tried.
-	migrated bool
+	migrated, behind bool
 }
 
 // Databases examines the database at an address, which is shown and so must be
-// redacted. open returns [ErrNotYet] where a first start makes it.
-func Databases(at string, open func(context.Context) (Database, error)) Section {
-	d := &database{open: open, at: at}
+// redacted, and the API keys in it. open returns [ErrNotYet] where a first start
+// makes it.
+func Databases(at string, access Access, open func(context.Context) (Database, error)) Section {
+	d := &database{open: open, at: at, access: access}
 	return Section{
 		Name: "Database",
 		Checks: []Check{
@@ -50,6 +55,7 @@ func Databases(at string, open func(context.Context) (Database, error)) Section 
 			{Name: "schema", Tries: "compare its tables with this program's", Needs: "database", Run: d.schema},
 			{Name: "site tables", Tries: "look for the columns that publishing needs", Needs: "schema", Run: d.siteTables},
 			{Name: "writing", Tries: "send an UPDATE that matches no row", Needs: "schema", Run: d.writing},
+			{Name: "API keys", Tries: "count those that open something, by role", Needs: "schema", Run: d.keys},
 		},
 		Close: d.close,
 	}
@@ -120,6 +126,7 @@ func (d *database) schema(ctx context.Context) Outcome {
 	case errors.Is(err, store.ErrSchemaAhead):
 		return broken("deploy the newer version here as well", "%v", err)
 	case errors.Is(err, store.ErrSchemaBehind):
+		d.behind = true
 		return warning("frontispiece migrate", "%v; the next start does it, or", err)
 	case err != nil:
 		return broken("frontispiece migrate --plan", "%v", err)

@@ -92,6 +92,8 @@ type database struct {
 	steps                           []store.Migration
 	server, write, schema, detected error
 	unlimited                       []string
+	keys                            []store.APIKey
+	keysErr                         error
 	closed                          *bool
 }
 
@@ -101,6 +103,7 @@ func (d database) TryWrite(context.Context) error                   { return d.w
 func (d database) Steps(context.Context) ([]store.Migration, error) { return d.steps, nil }
 func (d database) CheckSchema(context.Context) error                { return d.schema }
 func (d database) Detect(context.Context) error                     { return d.detected }
+func (d database) APIKeys(context.Context) ([]store.APIKey, error)  { return d.keys, d.keysErr }
 func (d database) Close() error {
 	if d.closed != nil {
 		*d.closed = true

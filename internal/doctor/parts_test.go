@@ -74,6 +74,11 @@ func everyComplaintHelps(t *testing.T, r doctor.Report) {
 	}
 }
 
+func withKeys(want map[string]doctor.Status, keys doctor.Status) map[string]doctor.Status {
+	want["API keys"] = keys
+	return want
+}
+
 func TestDatabases(t *testing.T) {
 	t.Parallel()
 	taken := []store.Migration{{Version: 1, Applied: true}, {Version: 2, Applied: true}}
@@ -85,7 +90,11 @@ func TestDatabases(t *testing.T) {
 		if connect == doctor.Broken {
 			limits = doctor.Skipped
 		}
-		return map[string]doctor.Status{"database": connect, "time-outs": limits, "schema": schema, "site tables": site, "writing": writing}
+		keys := writing
+		if writing == doctor.Broken {
+			keys = doctor.OK // they are only read
+		}
+		return map[string]doctor.Status{"database": connect, "time-outs": limits, "schema": schema, "site tables": site, "writing": writing, "API keys": keys}
 	}
 	pooled := all(doctor.OK, doctor.OK, doctor.OK, doctor.OK)
 	pooled["time-outs"] = doctor.Warning
@@ -102,6 +111,9 @@ func TestDatabases(t *testing.T) {
 		{"refuses the password", errors.New("the server refuses this user or password"), database{}, all(bad, skip, skip, skip)},
 		{"answers and refuses queries", nil, database{server: errors.New("no")}, all(bad, skip, skip, skip)},
 		{"without our tables", nil, database{steps: none, schema: behind}, all(ok, warn, skip, skip)},
+		{"a step behind that makes the keys' table", nil, database{steps: half, schema: behind, keysErr: errors.New("no such table")},
+			withKeys(all(ok, warn, ok, ok), skip)},
+		{"the keys cannot be read", nil, database{steps: taken, keysErr: errors.New("no right")}, withKeys(all(ok, ok, ok, ok), bad)},
 		{"a step behind", nil, database{steps: half, schema: behind}, all(ok, warn, ok, ok)},
 		{"ahead", nil, database{steps: taken, schema: store.ErrSchemaAhead}, all(ok, bad, skip, skip)},
 		{"a column is missing", nil, database{steps: taken, detected: errors.New("no column")}, all(ok, ok, bad, ok)},
@@ -112,7 +124,7 @@ func TestDatabases(t *testing.T) {
 			t.Parallel()
 			closed := false
 			tt.db.closed = &closed
-			report := doctor.Examine(t.Context(), doctor.Databases("postgres://there", func(context.Context) (doctor.Database, error) {
+			report := doctor.Examine(t.Context(), doctor.Databases("postgres://there", doctor.Access{Loopback: true}, func(context.Context) (doctor.Database, error) {
 				return tt.db, tt.open
 			}))
 			if diff := cmp.Diff(tt.want, outcomes(report)); diff != "" {
@@ -120,6 +132,68 @@ func TestDatabases(t *testing.T) {
 			}
 			if tt.open == nil && !closed {
 				t.Error("the connection was left open")
+			}
+			everyComplaintHelps(t, report)
+		})
+	}
+}
+
+// Who gets in is half in the configuration and half in the database. Nothing of
+// a key is told but its role.
+func TestWhoGetsIn(t *testing.T) {
+	t.Parallel()
+	key := func(role string, more ...func(*store.APIKey)) store.APIKey {
+		k := store.APIKey{ID: "k3x9secretly", Name: "olga", Role: role}
+		for _, change := range more {
+			change(&k)
+		}
+		return k
+	}
+	revoked := func(k *store.APIKey) { k.RevokedAt = time.Now() }
+	ends := func(after time.Duration) func(*store.APIKey) {
+		return func(k *store.APIKey) { k.ExpiresAt = time.Now().Add(after) }
+	}
+	local, open := doctor.Access{Listens: "127.0.0.1:8000", Loopback: true}, doctor.Access{Listens: "0.0.0.0:8000"}
+	platform := doctor.Access{Listens: "127.0.0.1:3000", Loopback: true, PortAlone: true}
+	site, sitesOperators := doctor.Access{Listens: ":8000", Tokens: true}, doctor.Access{Listens: ":8000", Tokens: true, Operators: true}
+	taken, due := []store.Migration{{Version: 1, Applied: true}}, []store.Migration{{Version: 1}}
+	for _, tt := range []struct {
+		name   string
+		access doctor.Access
+		steps  []store.Migration
+		keys   []store.APIKey
+		want   doctor.Status
+		says   string
+	}{
+		{"a laptop", local, taken, nil, doctor.OK, "none: whoever is on this machine may do everything"},
+		{"a platform's port and no key", platform, taken, nil, doctor.Warning, "PORT opens it"},
+		{"open to others and no key", open, taken, nil, doctor.Broken, "0.0.0.0:8000 can be reached from other machines: the API refuses to start"},
+		{"the same before there are tables", open, due, nil, doctor.Broken, "refuses to start"},
+		{"a laptop before there are tables", local, due, nil, doctor.Skipped, "no table of ours"},
+		{"keys of every role", open, taken, []store.APIKey{key("author"), key("operator"), key("editor"), key("editor", revoked)}, doctor.OK,
+			"3 work: 1 operator, 1 editor, 1 author; 1 is revoked or expired"},
+		{"all are over", open, taken, []store.APIKey{key("operator", revoked), key("editor", ends(-time.Hour))}, doctor.Broken, "none works; 2 are revoked or expired, and JWT_SECRET_KEY is not set: nobody gets in"},
+		{"all are over on a laptop", local, taken, []store.APIKey{key("operator", revoked)}, doctor.Broken, "nobody gets in"},
+		{"no operator among them", open, taken, []store.APIKey{key("editor")}, doctor.Warning, "1 works: 1 editor; nobody is an operator"},
+		{"one ends soon", open, taken, []store.APIKey{key("operator", ends(48*time.Hour)), key("editor", ends(900*time.Hour))}, doctor.Warning, "1 of them ends within a week"},
+		{"the site's tokens and no operator", site, taken, nil, doctor.Warning, "nobody is an operator"},
+		{"the site's tokens", sitesOperators, taken, nil, doctor.OK, "none; the site's tokens open it"},
+		{"the site's tokens, and all keys are over", sitesOperators, taken, []store.APIKey{key("editor", revoked)}, doctor.OK, "none works; 1 is revoked or expired"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			db := database{steps: tt.steps, keys: tt.keys, closed: new(bool)}
+			report := doctor.Examine(t.Context(), doctor.Databases("postgres://there", tt.access, func(context.Context) (doctor.Database, error) { return db, nil }))
+			for _, f := range report.Sections[0].Checks {
+				if f.Name != "API keys" {
+					continue
+				}
+				if f.Status != tt.want || !strings.Contains(f.Said, tt.says) {
+					t.Errorf("%s: %q; want %s and %q", f.Status, f.Said, tt.want, tt.says)
+				}
+				if strings.Contains(f.Said+f.Next, "k3x9") || strings.Contains(f.Said+f.Next, "olga") {
+					t.Errorf("a report that is pasted into tickets names a key: %q", f.Said)
+				}
 			}
 			everyComplaintHelps(t, report)
 		})

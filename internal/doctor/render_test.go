@@ -46,7 +46,7 @@ func patient(t *testing.T) (config.Config, []doctor.Section) {
 		doctor.Pictures(doctor.Storage{
 			Bucket: bucket, Delivery: delivery{}, S3: true, Name: "s3://pictures", Region: "eu-central-1",
 		}),
-		doctor.Databases(cfg.DatabaseURL.String(), func(context.Context) (doctor.Database, error) {
+		doctor.Databases(cfg.DatabaseURL.String(), doctor.Access{Listens: "127.0.0.1:8000", Loopback: true}, func(context.Context) (doctor.Database, error) {
 			return nil, errors.New("the server refuses this user or password (" + dbPassword + ")\x1b[2J")
 		}),
 		doctor.Queue(cfg.RedisURL.String(), redis{info: "redis_version:7.2.4\r\nmaxmemory_policy:allkeys-lru\r\naof_enabled:0\r\n"},
