@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -77,9 +78,14 @@ func TestEveryMetricOfDashboardAndAlertsIsThere(t *testing.T) {
 	if answer.Code != http.StatusCreated {
 		t.Fatalf("the job answers %d: %s", answer.Code, answer.Body)
 	}
-	scrape := ask(t, h, http.MethodGet, "/metrics", "")
-	if scrape.Code != http.StatusOK {
-		t.Fatalf("/metrics answers %d", scrape.Code)
+	// The worker counts a moment after the row says that the picture is stored.
+	scrape, deadline := ask(t, h, http.MethodGet, "/metrics", ""), time.Now().Add(20*time.Second)
+	for !strings.Contains(scrape.Body.String(), `stage="stored"`) {
+		if scrape.Code != http.StatusOK || time.Now().After(deadline) {
+			t.Fatalf("/metrics answers %d, and never tells of a stored picture", scrape.Code)
+		}
+		<-time.After(50 * time.Millisecond)
+		scrape = ask(t, h, http.MethodGet, "/metrics", "")
 	}
 	for _, line := range []string{
 		`frontispiece_budget_used{budget="generated this month"} 0`, `frontispiece_budget_limit{budget="generated this month"} 12.5`,
@@ -93,6 +99,11 @@ func TestEveryMetricOfDashboardAndAlertsIsThere(t *testing.T) {
 	for _, name := range metricName.FindAllString(scrape.Body.String(), -1) {
 		there[name] = true
 	}
+	for panel, list := range exprs(t) {
+		for _, expr := range list {
+			checkLabels(t, scrape.Body.String(), "the panel "+panel, expr)
+		}
+	}
 	root := testenv.Root(t)
 	for _, file := range []string{"deploy/grafana/frontispiece.json", "deploy/prometheus/alerts.yml"} {
 		text, err := os.ReadFile(filepath.Join(root, file))
@@ -102,6 +113,9 @@ func TestEveryMetricOfDashboardAndAlertsIsThere(t *testing.T) {
 		names := metricName.FindAllString(string(text), -1)
 		if len(names) < 15 {
 			t.Errorf("%s names %d metrics; is it the right file?", file, len(names))
+		}
+		for _, rule := range regexp.MustCompile(`(?m)^ +expr: (.*)$`).FindAllStringSubmatch(string(text), -1) {
+			checkLabels(t, scrape.Body.String(), file, rule[1])
 		}
 		for _, name := range names {
 			if !there[name] {
@@ -143,6 +157,96 @@ func TestGrafanaDashboard(t *testing.T) {
 					t.Fatalf("%q lies on %q, or outside", p.Title, other)
 				}
 				taken[spot{x, y}] = p.Title
+			}
+		}
+	}
+}
+
+// exprs are the queries of every panel, with Grafana's variables filled in.
+func exprs(t *testing.T) map[string][]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(testenv.Root(t), "deploy", "grafana", "frontispiece.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var board struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal(text, &board); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]string{}
+	for _, p := range board.Panels {
+		for _, target := range p.Targets {
+			found[p.Title] = append(found[p.Title], strings.ReplaceAll(target.Expr, "$__rate_interval", "5m"))
+		}
+	}
+	return found
+}
+
+// Every panel's query is one that Prometheus reads.
+func TestGrafanaQueriesParse(t *testing.T) {
+	t.Parallel()
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		testenv.Missing(t, "promtool (Debian package prometheus)")
+	}
+	type rule struct {
+		Record string `json:"record"`
+		Expr   string `json:"expr"`
+	}
+	var rules []rule
+	for _, panel := range exprs(t) {
+		for _, expr := range panel {
+			rules = append(rules, rule{fmt.Sprintf("panel:query%d", len(rules)), expr})
+		}
+	}
+	if len(rules) < 30 {
+		t.Errorf("the dashboard has %d queries; is it the right file?", len(rules))
+	}
+	file, err := json.Marshal(map[string]any{"groups": []any{map[string]any{"name": "panels", "rules": rules}}}) // JSON is YAML
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "panels.yml")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), promtool, "check", "rules", path).CombinedOutput(); err != nil {
+		t.Errorf("promtool: %v\n%s", err, out)
+	}
+}
+
+var (
+	selector = regexp.MustCompile(`(frontispiece_[a-z_]+)\{([^}]*)\}`)
+	matcher  = regexp.MustCompile(`([a-z_]+)(=~|!=|!~|=)"([^"]*)"`)
+	grouping = regexp.MustCompile(`by \(([a-z_, ]+)\) \((?:rate\()?(frontispiece_[a-z_]+)`)
+)
+
+// checkLabels finds labels that a query asks for, and no scrape has: it would
+// show nothing, for ever, and complain of nothing.
+func checkLabels(t *testing.T, scrape, where, expr string) {
+	t.Helper()
+	has := func(metric, label, value string) bool {
+		return regexp.MustCompile(`(?m)^` + metric + `\{(?:[^}]*,)?` + label + `="` + value + `"`).MatchString(scrape)
+	}
+	for _, s := range selector.FindAllStringSubmatch(expr, -1) {
+		for _, m := range matcher.FindAllStringSubmatch(s[2], -1) {
+			if !has(s[1], m[1], `[^"]*`) {
+				t.Errorf("%s: %s has no label %s in %s", where, s[1], m[1], expr)
+			}
+			if m[2] == "=" && !has(s[1], m[1], regexp.QuoteMeta(m[3])) {
+				t.Errorf("%s: no %s has %s=%q in %s", where, s[1], m[1], m[3], expr)
+			}
+		}
+	}
+	for _, g := range grouping.FindAllStringSubmatch(expr, -1) {
+		for label := range strings.SplitSeq(g[1], ", ") {
+			if !has(g[2], label, `[^"]*`) {
+				t.Errorf("%s: %s has no label %s to group by in %s", where, g[2], label, expr)
 			}
 		}
 	}
