@@ -136,8 +136,11 @@ func TestWhatThePageSays(t *testing.T) {
 			s.survey.Queued = store.Standing{Count: 3, Oldest: ago(s, time.Minute)}
 		}, []string{"No worker is running", "3 pictures wait and nobody works on them", "silent for 1 h"}},
 		{"no worker, and nothing waits", func(s *scene) { s.workers = nil }, []string{"It works, with 1 thing to look at", "No worker is running"}},
-		{"uploads are paused", func(s *scene) { s.workers[0].UploadsPaused = "s3 access_denied: no" }, []string{"Uploads are paused on worker-1", "s3 access_denied: no", "go on by themselves"}},
-		{"generating is paused", func(s *scene) { s.workers[0].GeneratingPaused = "the disk of the spool (SPOOL_DIR) is full" }, []string{"Generating is paused on worker-1", "is full"}},
+		{"uploads are paused", func(s *scene) { s.workers[0].UploadsPaused = "s3 access_denied: no" }, []string{"Uploads are paused on worker-1", "S3 access_denied: no.", "go on by themselves"}},
+		{"generating is paused", func(s *scene) {
+			s.workers[0].GeneratingPaused = "the disk of the spool (SPOOL_DIR) is full"
+			s.survey.Queued = store.Standing{Count: 2, Oldest: ago(s, time.Hour)} // needs no advice of its own
+		}, []string{"1 thing to look at", "Generating is paused on worker-1", "The disk of the spool (SPOOL_DIR) is full.", "Meanwhile 2 pictures wait in line."}},
 		{"a disk is away", func(s *scene) {
 			s.spools = append(s.spools, store.Spool{ID: "abcdefghij", Host: "w2", Bytes: 3 << 20, SeenAt: ago(s, 2*time.Minute)})
 		}, []string{"The disk of w2 is away with 3.0 MiB", "abcdefgh", "After 15 min of silence"}},
@@ -162,7 +165,7 @@ func TestWhatThePageSays(t *testing.T) {
 		}, []string{"It works, with 1 thing to look at", "3 uploads fail and are tried again", "The bucket says: no answer from s3:443.<", "go on by themselves"}},
 		{"the bucket has been away for a while", func(s *scene) {
 			s.survey.Queued = store.Standing{Count: 7, Oldest: ago(s, time.Minute)}
-			s.survey.Uploading = store.Standing{Count: 1, Oldest: ago(s, 4*time.Minute)}
+			s.survey.Uploading = store.Standing{Count: 1, Oldest: ago(s, 40*time.Minute)}
 			s.spools[0].Bytes, s.workers[0].GeneratingPaused = 1<<30, "the spool is at its quota"
 			s.troubles = []store.Trouble{{JobID: "j", Spooled: true, Failure: failure("upload", "bucket", "unreachable", "no answer")}}
 		}, []string{"1 thing needs you, and 1 can wait", "No picture can be stored: 1 upload fails and is tried again", "Generating is paused on worker-1", "Meanwhile 7 pictures wait in line"}},

@@ -89,7 +89,7 @@ func groupLines(v View, groups []Group) []groupLine {
 	lines := make([]groupLine, len(groups))
 	for i, g := range groups {
 		lines[i] = groupLine{g, age(v.At.Sub(g.Sample.Failure.At)) + " ago", "now"}
-		if wait := g.Next.Sub(v.At); wait > 0 {
+		if wait := g.Next.Sub(v.At); wait >= time.Second {
 			lines[i].Next = "in " + age(wait)
 		}
 	}

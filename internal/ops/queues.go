@@ -119,12 +119,12 @@ const (
 
 // described is how a task's payload reads.
 type described struct {
+	Title    string `json:"title,omitempty"` // first: the page cuts off what is long
+	Row      string `json:"row,omitempty"`   // its state now
+	Note     string `json:"note,omitempty"`  // what to make of it
 	Picture  string `json:"picture,omitempty"`
 	Delivery string `json:"delivery,omitempty"`
-	Title    string `json:"title,omitempty"`
 	Epoch    int64  `json:"epoch"`
-	Row      string `json:"row,omitempty"`  // its state now
-	Note     string `json:"note,omitempty"` // what to make of it
 }
 
 // FormatPayload implements [asynqmon.PayloadFormatter].

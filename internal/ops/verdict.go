@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/queue"
 	"github.com/glad-labs/frontispiece/internal/store"
 	"github.com/glad-labs/frontispiece/tasks"
 )
@@ -68,10 +69,11 @@ func (o *Room) judge(v View, groups []Group, troubles []store.Trouble) []Finding
 		Do: "Bring Redis back: the workers ring whatever is due within seconds of it.",
 	})
 	if v.Rows == nil {
-		found = append(found, retrying(v, groups)...) // first: it is why spools fill
+		failing := retrying(v, groups)
+		found = append(found, failing...) // first: it is why spools fill
 		found = append(found, workersMissing(v)...)
 		found = append(found, o.spoolsMissing(v)...)
-		found = append(found, stuck(v)...)
+		found = append(found, stuck(v, len(failing) > 0)...)
 	}
 	found = append(found, paused(v)...)
 	found = append(found, failing(groups, awayWith(v, troubles))...)
@@ -94,12 +96,12 @@ func workersMissing(v View) (found []Finding) {
 		case !v.alive(w.SeenAt):
 		case w.UploadsPaused != "":
 			found = append(found, Finding{
-				Level: Broken, What: "Uploads are paused on " + w.Host, Why: w.UploadsPaused,
+				Level: Broken, What: "Uploads are paused on " + w.Host, Why: sentence(w.UploadsPaused),
 				Do: "Mend the bucket's configuration. The pictures wait in the spool, and uploads go on by themselves when a test upload works.",
 			})
 		case w.GeneratingPaused != "":
 			found = append(found, Finding{
-				Level: Warning, What: "Generating is paused on " + w.Host, Why: w.GeneratingPaused,
+				Level: Warning, What: "Generating is paused on " + w.Host, Why: sentence(w.GeneratingPaused),
 				Do: "It goes on by itself once that is over." + queuedBehind(v),
 			})
 		}
@@ -158,8 +160,16 @@ func (v View) pausedOn(spool string) bool {
 	})
 }
 
-// stuck finds stages where the oldest has waited for too long.
-func stuck(v View) (found []Finding) {
+// noneGenerates reports whether something that is a finding of its own keeps
+// everybody from generating: then what waits needs no other advice.
+func (v View) noneGenerates() bool {
+	paused := slices.ContainsFunc(v.Queues, func(q queue.Condition) bool { return q.Name == tasks.QueueGenerate && q.Paused })
+	return paused || !slices.ContainsFunc(v.Workers, func(w store.Worker) bool { return v.alive(w.SeenAt) && w.GeneratingPaused == "" })
+}
+
+// stuck finds stages where the oldest has waited for too long, unless what is
+// known already says why.
+func stuck(v View, uploadsFail bool) (found []Finding) {
 	ring := Button{Path: "/ops/reconcile", Label: "Reconcile now"}
 	for _, s := range []struct {
 		at     store.Standing
@@ -168,13 +178,17 @@ func stuck(v View) (found []Finding) {
 		many   string
 		do     string
 		button Button
+		known  bool
 	}{
-		{v.Survey.Queued, stuckQueued, "picture waits to be generated", "pictures wait to be generated", "If the workers are busy, add one or raise GENERATE_CONCURRENCY. If they are idle, reconcile.", ring},
-		{v.Survey.Generating, stuckGenerating, "picture is being generated", "pictures are being generated", "See the generators below. A try that hangs ends at GENERATE_TIMEOUT by itself.", Button{}},
-		{v.Survey.Uploading, stuckUploading, "picture waits to be uploaded", "pictures wait to be uploaded", "The errors below say why. Their bytes are safe in the spool, and they are tried again by themselves.", Button{}},
-		{v.Survey.DeliveriesPending, stuckDelivery, "delivery waits", "deliveries wait", "See whether the site answers at its address. They are tried again by themselves.", Button{}},
-		{v.Survey.Approved, stuckApproved, "approved draft waits for its picture", "approved drafts wait for their pictures", "They are published by themselves when those are stored; retry what failed below.", Button{}},
+		{v.Survey.Queued, stuckQueued, "picture waits to be generated", "pictures wait to be generated", "If the workers are busy, add one or raise GENERATE_CONCURRENCY. If they are idle, reconcile.", ring, v.noneGenerates()},
+		{v.Survey.Generating, stuckGenerating, "picture is being generated", "pictures are being generated", "See the generators below. A try that hangs ends at GENERATE_TIMEOUT by itself.", Button{}, false},
+		{v.Survey.Uploading, stuckUploading, "picture waits to be uploaded", "pictures wait to be uploaded", "The errors below say why. Their bytes are safe in the spool, and they are tried again by themselves.", Button{}, uploadsFail},
+		{v.Survey.DeliveriesPending, stuckDelivery, "delivery waits", "deliveries wait", "See whether the site answers at its address. They are tried again by themselves.", Button{}, false},
+		{v.Survey.Approved, stuckApproved, "approved draft waits for its picture", "approved drafts wait for their pictures", "They are published by themselves when those are stored; retry what failed below.", Button{}, false},
 	} {
+		if s.known {
+			continue
+		}
 		if waited := v.At.Sub(s.at.Oldest); s.at.Count > 0 && waited >= s.limit {
 			found = append(found, Finding{
 				Level: Warning, What: counted(s.at.Count, s.one, s.many), Why: "The oldest for " + age(waited) + ".", Do: s.do, Button: s.button,
@@ -275,7 +289,7 @@ func retrying(v View, groups []Group) (found []Finding) {
 	return []Finding{{
 		Level: level, What: what,
 		Why: "The " + worst.Provider + " says: " + strings.TrimSuffix(worst.Sample.Failure.Message, ".") + ".",
-		Do:  "Mend that. The pictures are safe in the spool, and go on by themselves.",
+		Do:  "Mend that; frontispiece doctor tries each step. The pictures are safe in the spool, and go on by themselves.",
 	}}
 }
 
