@@ -123,6 +123,8 @@ func measureMillion(b *testing.B, m *machine) []figure {
 		row("poll", 300, func() float64 { return big.poll(b) }, func() float64 { return small.poll(b) }),
 		row("list, newest", 200, big.get(b, "/v1/jobs"), small.get(b, "/v1/jobs")),
 		row("list, the failed", 200, big.get(b, "/v1/jobs?state=failed"), small.get(b, "/v1/jobs?state=failed")),
+		row("list, of one generator", 200, big.get(b, "/v1/jobs?backend=card"), small.get(b, "/v1/jobs?backend=card")),
+		row("list, of one that made nothing", 200, big.get(b, "/v1/jobs?backend=pexels"), small.get(b, "/v1/jobs?backend=pexels")),
 		row("list, a page in the middle", 50, func() float64 { return big.page(b) }, func() float64 { return small.page(b) }),
 		row("reconcile", 50, func() float64 { return big.reconcile(b) }, func() float64 { return small.reconcile(b) }),
 		row("accept", 300, func() float64 { return big.accept(b) }, func() float64 { return small.accept(b) }),

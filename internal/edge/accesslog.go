@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -26,7 +25,7 @@ func accessLog(log *slog.Logger) Middleware {
 			// The router strips prefixes off the request that it passes on.
 			method, path := cut(r.Method), cut(r.URL.Path)
 			client, agent, id := remote(r), cut(r.UserAgent()), RequestID(r.Context())
-			ctx := context.WithoutCancel(r.Context())
+			ctx := r.Context() // for its values; the line is written after its end
 			rec.ended = func() {
 				status := rec.status
 				if status == 0 {

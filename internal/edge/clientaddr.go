@@ -57,6 +57,9 @@ func findClient(trusted []netip.Prefix, log *slog.Logger) Middleware {
 }
 
 func client(addr netip.Addr, forwarded []string, isTrusted func(netip.Addr) bool) netip.Addr {
+	if len(forwarded) == 0 {
+		return addr
+	}
 	hops := strings.Split(strings.Join(forwarded, ","), ",")
 	for _, hop := range slices.Backward(hops) {
 		next, err := netip.ParseAddr(strings.TrimSpace(hop))

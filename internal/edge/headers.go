@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,19 +18,24 @@ var csp = strings.Join([]string{
 	"object-src 'none'", "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'",
 }, "; ")
 
+// careful is what every answer says, by canonical names. The values are shared by
+// all answers: a handler's Set or Add replaces them and does not change them.
+var careful = http.Header{
+	"X-Content-Type-Options":     {"nosniff"},
+	"X-Frame-Options":            {"DENY"}, // for browsers that do not know frame-ancestors
+	"Referrer-Policy":            {"strict-origin-when-cross-origin"},
+	"Content-Security-Policy":    {csp},
+	"Cross-Origin-Opener-Policy": {"same-origin"},
+	// Pictures are embedded by other origins' pages; that is their purpose.
+	"Cross-Origin-Resource-Policy": {"cross-origin"},
+	"Permissions-Policy":           {"camera=(), geolocation=(), microphone=()"},
+}
+
 // secure sets the headers that make browsers careful. A handler may
 // set its own instead: they are there before it runs.
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY") // for browsers that do not know frame-ancestors
-		h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
-		h.Set("Content-Security-Policy", csp)
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		// Pictures are embedded by other origins' pages; that is their purpose.
-		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		maps.Copy(w.Header(), careful)
 		next.ServeHTTP(w, r)
 	})
 }

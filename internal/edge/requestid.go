@@ -10,6 +10,10 @@ import (
 // HeaderRequestID names a request, in answers, logs and error bodies.
 const HeaderRequestID = "X-Request-ID"
 
+// canonicalRequestID is how headers spell it; any other spelling is made into
+// this one, again for every request.
+var canonicalRequestID = http.CanonicalHeaderKey(HeaderRequestID)
+
 type requestIDKey struct{}
 
 // RequestID is the id of the request under way, "" outside one.
@@ -23,12 +27,12 @@ func RequestID(ctx context.Context) string {
 // handler runs, in the request's, for whoever passes that on, and in the context.
 func identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := r.Header.Get(HeaderRequestID)
+		id := r.Header.Get(canonicalRequestID)
 		if !isSane(id) {
 			id = uuid.NewString()
 		}
-		r.Header.Set(HeaderRequestID, id)
-		w.Header().Set(HeaderRequestID, id)
+		r.Header.Set(canonicalRequestID, id)
+		w.Header().Set(canonicalRequestID, id)
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
 	})
 }

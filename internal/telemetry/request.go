@@ -25,29 +25,20 @@ func Requests(m *Metrics, t *Tracing, mux http.Handler) http.Handler {
 		return mux
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer := &answer{ResponseWriter: w, status: http.StatusOK}
-		end := func(string, int) {}
+		answer := &answer{ResponseWriter: w, status: http.StatusOK, metrics: m, begun: time.Now()}
 		if t != nil && !unwatched[r.URL.Path] {
-			r, end = t.request(r)
+			r, answer.endSpan = t.request(r)
 		}
-		begun := time.Now()
-		ended := func(route string) {
-			m.Answered(route, answer.status, time.Since(begun))
-			end(route, answer.status)
-		}
-		answer.taken = func() func() {
-			route := r.Pattern
-			return func() { ended(route) }
-		}
+		answer.request = r
 		panicked := true
 		defer func() {
-			if answer.taken == nil {
+			if answer.taken {
 				return
 			}
 			if panicked { // the caller turns it into an answer
 				answer.status = http.StatusInternalServerError
 			}
-			ended(r.Pattern)
+			answer.ended(r.Pattern)
 		}()
 		mux.ServeHTTP(answer, r)
 		panicked = false
@@ -77,7 +68,20 @@ type answer struct {
 	http.ResponseWriter
 	status  int
 	written bool
-	taken   func() (ended func()) // called when the connection is taken, and then nil
+	taken   bool // the connection is its taker's
+
+	metrics *Metrics
+	endSpan func(route string, status int) // nil: not traced
+	begun   time.Time
+	request *http.Request // as the mux was given it
+}
+
+// ended counts the request. A mux has written the route into it.
+func (a *answer) ended(route string) {
+	a.metrics.Answered(route, a.status, time.Since(a.begun))
+	if a.endSpan != nil {
+		a.endSpan(route, a.status)
+	}
 }
 
 // Unwrap lets http.ResponseController reach the server's own writer.
@@ -101,8 +105,9 @@ func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	c := &takenConn{Conn: conn, ended: sync.OnceFunc(a.taken())}
-	a.taken = nil
+	route := a.request.Pattern
+	c := &takenConn{Conn: conn, ended: sync.OnceFunc(func() { a.ended(route) })}
+	a.taken, a.request = true, nil // what is left of it need not be kept for hours
 	buffered.Writer.Reset(c)
 	return c, buffered, nil
 }

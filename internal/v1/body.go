@@ -127,6 +127,9 @@ func validAddress(r *http.Request) error {
 	if editorial.ValidText("path", r.URL.Path, 0, len(r.URL.Path)) != nil {
 		return editorial.NotFoundf("there is no such thing here")
 	}
+	if r.URL.RawQuery == "" {
+		return nil
+	}
 	query := r.URL.Query()
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		for _, value := range query[name] {
