@@ -3,6 +3,7 @@ package v1_test
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/glad-labs/frontispiece/internal/v1"
@@ -77,4 +78,25 @@ func TestRefusedCallersSendNoBody(t *testing.T) {
 		t.Errorf("code %q, want role_required", p.Code)
 	}
 	w.do("POST", "/v1/jobs", "{", header{"Authorization", "Bearer stolen"}).problem(t, http.StatusUnauthorized)
+}
+
+// Who is not known is told how to become known.
+func TestMissingCredentialsSayWhatToSend(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.do("GET", "/v1/jobs", nil, header{"Authorization", "Bearer nobody"}).problem(t, http.StatusUnauthorized)
+	if p.Code != "missing_credentials" || !strings.Contains(p.Detail, "Authorization: Bearer") || !strings.Contains(p.Detail, "API key") {
+		t.Errorf("code %q, detail %q", p.Code, p.Detail)
+	}
+}
+
+func TestAMissingBodyIsSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range []string{"/v1/jobs", "/v1/webhooks"} {
+		p := w.do("POST", path, nil).problem(t, http.StatusBadRequest)
+		if p.Code != "body_missing" || len(p.Errors) != 1 || p.Errors[0].Field != "body" || !strings.Contains(p.Detail, "JSON object") {
+			t.Errorf("%s: %+v", path, p)
+		}
+	}
 }

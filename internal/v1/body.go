@@ -32,6 +32,11 @@ type bodyDigest struct{}
 func (a *API) readBody(ctx huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(ctx)
 	body, err := a.rawBody(w, r)
+	if needed := ctx.Operation().RequestBody; err == nil && len(body) == 0 && needed != nil && needed.Required {
+		p := newProblem(http.StatusBadRequest, "body_missing", "this needs a body: a JSON object, with Content-Type: application/json")
+		p.Errors = []FieldError{{Field: "body", Message: "must be a JSON object"}}
+		err = p
+	}
 	if err != nil {
 		a.WriteError(w, r, err)
 		return

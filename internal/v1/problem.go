@@ -121,6 +121,9 @@ const (
 	limitedPause     = 10
 )
 
+// howToSend are the codes of those who seem not to know how to say who they are.
+var howToSend = map[string]bool{"missing_credentials": true, "invalid_header": true}
+
 func problemFor(e *editorial.Error) *Problem {
 	status, ok := statuses[e.Kind]
 	if !ok {
@@ -131,6 +134,9 @@ func problemFor(e *editorial.Error) *Problem {
 		code = string(e.Kind)
 	}
 	p := newProblem(status, code, "%s", e.Error())
+	if e.Kind == editorial.Unauthorized && howToSend[code] {
+		p.Detail += "; send Authorization: Bearer followed by the site's access token or an API key (fp_…)"
+	}
 	if e.Field != "" {
 		p.Errors = []FieldError{{Field: e.Field, Message: e.Message}}
 	}
