@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -84,12 +85,11 @@ func unmarshal(raw []byte, into any) error {
 	return nil
 }
 
+// wrongType names the member and not the place in its list, which only some
+// versions of encoding/json know.
 func wrongType(e *json.UnmarshalTypeError) error {
-	field := e.Field
-	if field == "" {
-		field = "body"
-	}
-	return editorial.Invalidf(field, "must be %s, got %s", kindName(e.Type), e.Value)
+	path := slices.DeleteFunc(strings.Split(e.Field, "."), func(s string) bool { _, err := strconv.Atoi(s); return err == nil })
+	return editorial.Invalidf(firstOf(strings.Join(path, "."), "body"), "must be %s, got %s", kindName(e.Type), e.Value)
 }
 
 func kindName(t reflect.Type) string {
