@@ -7,6 +7,8 @@ type Schemas = components["schemas"];
 export type Job = Schemas["Job"];
 export type Candidate = Schemas["Candidate"];
 export type JobEvent = Schemas["Event"];
+/** What the stream's image.progress carries; no step of the history. */
+export type ImageProgress = Schemas["CandidateProgress"] & { job_id: string; image_id: string };
 export type JobList = Schemas["JobList"];
 export type Submission = Schemas["Submission"];
 export type Draft = Schemas["Draft"];

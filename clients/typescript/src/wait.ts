@@ -1,11 +1,13 @@
 import { type Frontispiece, ProblemError, problemOf, sleep } from "./client.js";
-import type { Candidate, Job, JobEvent } from "./types.js";
+import type { Candidate, ImageProgress, Job, JobEvent } from "./types.js";
 
 export interface WaitOptions {
   /** Stops waiting; the job goes on. */
   signal?: AbortSignal;
   /** Hears of every step once and in order, over all reconnections. Not while polling. */
   onEvent?: (event: JobEvent) => void;
+  /** Hears how far a picture is, where its generator tells. Not while polling: then onJob has it. */
+  onProgress?: (progress: ImageProgress) => void;
   /** Sees the job whenever it was read, at the latest when it has ended. */
   onJob?: (job: Job) => void;
 }
@@ -57,7 +59,8 @@ async function follow(client: Frontispiece, jobID: string, options: WaitOptions)
         breaks = 0;
         if (message.event === "end") return JSON.parse(message.data) as Job;
         last = message.id || last;
-        options.onEvent?.(JSON.parse(message.data) as JobEvent);
+        if (message.event === "image.progress") options.onProgress?.(JSON.parse(message.data) as ImageProgress);
+        else options.onEvent?.(JSON.parse(message.data) as JobEvent);
       }
     } catch (error) {
       if (options.signal?.aborted) throw options.signal.reason;

@@ -2,7 +2,7 @@
 // one that draws covers at once, and one whose generator never answers.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Frontispiece, JobEndedError, ProblemError, waitForImage, type JobEvent } from "../src/index.js";
+import { Frontispiece, JobEndedError, ProblemError, waitForImage, type ImageProgress, type JobEvent } from "../src/index.js";
 
 const quick = process.env["FRONTISPIECE_URL"] ?? "";
 const stuck = process.env["FRONTISPIECE_STUCK_URL"] ?? "";
@@ -53,6 +53,20 @@ test("a stream that breaks off after every step is taken up where it was", async
   assert.deepEqual(events.map((e) => e.type), steps);
   assert.equal(resumed[0], null);
   assert.deepEqual(resumed.slice(1), events.map((e) => String(e.id)));
+});
+
+test("progress is told apart from the steps", async () => {
+  const progress = { job_id: "", image_id: "", generator: "sdcpp", percent: 50, stage: "generating", at: "2026-01-02T03:04:05Z" };
+  const client = meddled(quick, async (path, _, next) => {
+    const response = await next();
+    if (!path.endsWith("/events")) return response;
+    return new Response(`event: image.progress\ndata: ${JSON.stringify(progress)}\n\n` + (await response.text()), { headers: response.headers });
+  });
+  const submitted = await client.submit(request);
+  const [events, told]: [JobEvent[], ImageProgress[]] = [[], []];
+  await waitForImage(client, submitted.id, { onEvent: (e) => events.push(e), onProgress: (p) => told.push(p) });
+  assert.deepEqual(told, [progress]);
+  assert.deepEqual(events.map((e) => e.type), steps);
 });
 
 test("where no stream comes through it polls", async () => {
