@@ -167,8 +167,13 @@ type errorPage struct {
 type typed struct{ Name, Label, Value string }
 
 // fail shows an error as a page of its own. What had been typed stands on it:
-// nobody should have to write a reason twice.
+// nobody should have to write a reason twice. A browser that has gone meanwhile
+// is answered nothing.
 func (d *Desk) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if gone(r) {
+		d.Log.DebugContext(r.Context(), "the browser went away", "path", r.URL.Path, "error", err)
+		return
+	}
 	status, known := statusOf[kindOf(err)]
 	if !known {
 		status = http.StatusInternalServerError
@@ -179,11 +184,15 @@ func (d *Desk) fail(w http.ResponseWriter, r *http.Request, err error) {
 		body.Typed, body.Action = typedIn(r.PostForm), r.URL.Path
 	}
 	p := &page{Title: problemOf(err).Title, Problem: problemOf(err), Body: body}
-	if err := d.render(w, r, status, pageError, p); err != nil {
+	if err := d.render(w, r, status, pageError, p); err != nil && !gone(r) {
 		d.Log.ErrorContext(r.Context(), "the error page failed as well", "error", err)
 		http.Error(w, "Something went wrong. It was not carried out; try again in a moment.", http.StatusInternalServerError)
 	}
 }
+
+// gone reports whether nobody waits for the answer any more. A request that has
+// run out of time is not meant: that is ours to mend.
+func gone(r *http.Request) bool { return errors.Is(r.Context().Err(), context.Canceled) }
 
 // sameOrigin is false for what another site's page has sent: it is not repeated
 // under our name.

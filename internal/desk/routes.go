@@ -132,7 +132,7 @@ func (d *Desk) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // Login writes the page with the form for signing in; auth carries it out.
 func (d *Desk) Login(w http.ResponseWriter, r *http.Request, form auth.LoginForm) {
-	if err := d.render(w, r, form.Status, pageLogin, &page{Title: "Sign in", Body: form}); err != nil {
+	if err := d.render(w, r, form.Status, pageLogin, &page{Title: "Sign in", Body: form}); err != nil && !gone(r) {
 		d.Log.ErrorContext(r.Context(), "the page for signing in failed", "error", err)
 		http.Error(w, "Something went wrong; try again in a moment.", http.StatusInternalServerError)
 	}

@@ -13,7 +13,8 @@ import (
 const maxLogged = 256
 
 // accessLog writes one line a request when it ends: errors of ours as errors,
-// the probes of orchestrators at debug level. A request whose connection was
+// the probes of orchestrators at debug level. What a client did not wait for is
+// no error, whatever its status would have been. A request whose connection was
 // taken ends when that is closed. It logs no query values, no
 // headers but the user agent and no bodies: prompts, keys and tokens are in
 // those. Whatever the client chose is cut short, and quoting it is slog's.
@@ -31,7 +32,7 @@ func accessLog(log *slog.Logger) Middleware {
 				if status == 0 {
 					status = http.StatusOK
 				}
-				log.LogAttrs(ctx, levelOf(path, status), "request",
+				log.LogAttrs(ctx, levelOf(r, path, status), "request",
 					slog.String("method", method), slog.String("path", path), slog.Int("status", status),
 					slog.Int64("bytes", rec.bytes), slog.Duration("took", time.Since(begun).Round(time.Microsecond)),
 					slog.String("remote", client), slog.String("agent", agent), slog.String("request_id", id))
@@ -46,9 +47,9 @@ func accessLog(log *slog.Logger) Middleware {
 	}
 }
 
-func levelOf(path string, status int) slog.Level {
+func levelOf(r *http.Request, path string, status int) slog.Level {
 	switch {
-	case status >= http.StatusInternalServerError:
+	case status >= http.StatusInternalServerError && !errors.Is(r.Context().Err(), context.Canceled):
 		return slog.LevelError
 	case path == "/healthz" || path == "/readyz" || path == "/metrics":
 		return slog.LevelDebug

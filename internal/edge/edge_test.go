@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"context"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -152,6 +153,18 @@ func TestAccessLogLevels(t *testing.T) {
 		if got := lastLine(t, log)["level"]; got != want {
 			t.Errorf("%s is logged as %v, want %s", path, got, want)
 		}
+	}
+}
+
+// A client that went away made whatever failed fail.
+func TestWhatNobodyWaitsForIsNoError(t *testing.T) {
+	t.Parallel()
+	h, log := around(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	gone, goAway := context.WithCancel(t.Context())
+	goAway()
+	send(h, httptest.NewRequestWithContext(gone, "GET", "/", nil), "/v1/jobs")
+	if got := lastLine(t, log)["level"]; got != "INFO" {
+		t.Errorf("it is logged as %v, want INFO", got)
 	}
 }
 
