@@ -16,6 +16,7 @@ func (a *App) banner(w io.Writer, addr net.Addr) {
 	line := func(name, value string) { fmt.Fprintf(&text, "  %-11s %s\n", name, value) }
 	fmt.Fprintf(&text, "\nFrontispiece %s\n\n", Version())
 	line("listening", base)
+	line("desk", base+"/desk")
 	if data, err := filepath.Abs(a.cfg.DataDir); err == nil && a.cfg.Embedded() {
 		line("data", data)
 	}

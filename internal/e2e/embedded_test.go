@@ -112,7 +112,7 @@ func TestTheFirstPictureNeedsNothing(t *testing.T) {
 
 	e.api.stdout.says(t, soon, "/docs") // its last line
 	banner := e.api.stdout.String()
-	for _, want := range []string{strings.TrimPrefix(e.base, "http://127.0.0.1"), e.data, "curl -X POST", "/api/media/generate-image", "card"} {
+	for _, want := range []string{strings.TrimPrefix(e.base, "http://127.0.0.1"), e.data, "/desk\n", "curl -X POST", "/api/media/generate-image", "card"} {
 		if !strings.Contains(banner, want) {
 			t.Errorf("the banner does not say %q:\n%s", want, banner)
 		}
