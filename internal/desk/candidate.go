@@ -296,7 +296,7 @@ func size(bytes int64) string {
 // latest leaves out pictures that were made again under a new key: of each
 // number the newest counts.
 func latest(images []editorial.Image) []editorial.Image {
-	var list []editorial.Image
+	list := make([]editorial.Image, 0, len(images))
 	for _, img := range images {
 		if n := len(list); n > 0 && list[n-1].Number == img.Number && list[n-1].Round == img.Round {
 			list[n-1] = img

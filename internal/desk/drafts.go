@@ -72,7 +72,7 @@ type draftRow struct {
 }
 
 // Picked is the candidate that an approval would mean, nil for none.
-func (r draftRow) Picked() *candidate {
+func (r *draftRow) Picked() *candidate {
 	for i := range r.Candidates {
 		if r.Candidates[i].Checked {
 			return &r.Candidates[i]
@@ -189,7 +189,7 @@ func (l looker) draftRow(draft *editorial.Draft, state editorial.DraftImages, jo
 // candidates are the pictures of the present round, so that the keys 1 to 5 are
 // their numbers, and after them the one that the draft has from an earlier one.
 func (l looker) candidates(state editorial.DraftImages, job editorial.Job, chosen editorial.Image) []candidate {
-	var list []candidate
+	list := make([]candidate, 0, len(job.Images)+1)
 	for _, img := range latest(job.Images) {
 		list = append(list, l.candidate(img, job.Request))
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/glad-labs/frontispiece/internal/auth"
 	"github.com/glad-labs/frontispiece/internal/editorial"
@@ -62,7 +63,7 @@ func (p *page) May(role string) bool {
 
 func parsePages(f *files) map[string]*template.Template {
 	funcs := template.FuncMap{
-		"asset": f.url, "draftPath": draftPath, "ago": ago, "until": until, "stamp": stamp, "dict": dict,
+		"asset": f.url, "draftPath": draftPath, "when": when, "dict": dict,
 		"plural": plural, "upper": strings.ToUpper,
 	}
 	parsed := make(map[string]*template.Template)
@@ -102,8 +103,10 @@ func (d *Desk) render(w http.ResponseWriter, r *http.Request, status int, name s
 			return err
 		}
 	}
-	var b bytes.Buffer
-	if err := d.pages[name].Execute(&b, p); err != nil {
+	b := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(b)
+	b.Reset()
+	if err := d.pages[name].Execute(b, p); err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -111,6 +114,10 @@ func (d *Desk) render(w http.ResponseWriter, r *http.Request, status int, name s
 	_, _ = w.Write(b.Bytes()) // the client hung up: nobody to tell
 	return nil
 }
+
+// buffers are what pages are made in: a long list is half a megabyte, several
+// times a second while pictures arrive.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 func (d *Desk) counts(ctx context.Context) (counts, error) {
 	var c counts

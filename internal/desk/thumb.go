@@ -12,8 +12,13 @@ import (
 // Tile is a picture in the shape of a link preview, whatever its own is: a list
 // has hundreds, and nested templates would be most of what the page costs.
 // Whatever is not of our own making is escaped here, as a template would.
-func (c candidate) Tile(alt string) template.HTML {
+func (c *candidate) Tile(alt string) template.HTML {
 	var b strings.Builder
+	c.tile(&b, alt)
+	return template.HTML(b.String()) //nolint:gosec // escaped in tile, field by field
+}
+
+func (c *candidate) tile(b *strings.Builder, alt string) {
 	const place = `viewBox="0 0 1200 630" width="1200" height="630" aria-hidden="true">`
 	switch {
 	case c.URL != "":
@@ -21,19 +26,33 @@ func (c candidate) Tile(alt string) template.HTML {
 		if c.Color != "" {
 			b.WriteString(` fill="` + c.Color + `"`) // checked by safeColor
 		}
-		b.WriteString(`/></svg><img class="shot" src="` + html.EscapeString(safeURL(c.Thumb)) +
-			`" width="1200" height="630" alt="` + html.EscapeString(alt) + `" loading="lazy" decoding="async"></span>`)
+		b.WriteString(`/></svg><img class="shot" src="`)
+		b.WriteString(html.EscapeString(safeURL(c.Thumb)))
+		b.WriteString(`" width="1200" height="630" alt="`)
+		b.WriteString(html.EscapeString(alt))
+		b.WriteString(`" loading="lazy" decoding="async"></span>`)
 	case c.Live:
 		b.WriteString(`<span class="frame crop waiting"><svg ` + place + `</svg></span>`)
 	default:
 		b.WriteString(`<span class="frame crop waiting dead"><svg ` + place + `</svg></span>`)
 	}
-	return template.HTML(b.String()) //nolint:gosec // escaped above, field by field
+}
+
+// plainPath reports whether an address is a path of nothing but letters, digits
+// and marks without a meaning, as our own storage's are: it needs no parsing.
+func plainPath(s string) bool {
+	other := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '-' || r > '9') && (r < 'A' || r > 'Z') // from "-" to "9" are also "." and "/"
+	}
+	return strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "//") && !strings.ContainsFunc(s, other)
 }
 
 // safeURL lets through addresses that can only be a picture's: a path, or the
 // web.
 func safeURL(s string) string {
+	if plainPath(s) {
+		return s
+	}
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https" {
 		return ""
@@ -43,9 +62,11 @@ func safeURL(s string) string {
 
 // Film is the pictures of a row of the list: which is picked, that one large,
 // and all of them small. It is the part of a long list that costs most.
-func (r draftRow) Film() template.HTML {
+func (r *draftRow) Film() template.HTML {
 	var b strings.Builder
-	for i, c := range r.Candidates {
+	b.Grow(len(r.Candidates) << 11)
+	for i := range r.Candidates {
+		c := &r.Candidates[i]
 		fmt.Fprintf(&b, `<input class="pick pick-%d vh" type="radio" name="pick" form="f-%s" id="p-%s" value="%s" aria-label="Picture %d: %s"`,
 			i, r.DOM, c.ID, html.EscapeString(c.Pick), c.Number, c.Word)
 		if c.Checked {
@@ -57,7 +78,8 @@ func (r draftRow) Film() template.HTML {
 		b.WriteString(">")
 	}
 	fmt.Fprintf(&b, `<a class="stage" href="%s" tabindex="-1" aria-hidden="true">`, html.EscapeString(draftPath(r.ID)))
-	for i, c := range r.Candidates {
+	for i := range r.Candidates {
+		c := &r.Candidates[i]
 		if c.URL == "" {
 			continue
 		}
@@ -65,7 +87,9 @@ func (r draftRow) Film() template.HTML {
 		if c.Checked {
 			first = " first"
 		}
-		fmt.Fprintf(&b, `<span class="big big-%d%s">%s</span>`, i, first, c.Tile(c.Alt))
+		fmt.Fprintf(&b, `<span class="big big-%d%s">`, i, first)
+		c.tile(&b, c.Alt)
+		b.WriteString(`</span>`)
 	}
 	if r.Picked() == nil && len(r.Candidates) > 0 {
 		r.Candidates[0].wait(&b)
@@ -73,8 +97,8 @@ func (r draftRow) Film() template.HTML {
 	b.WriteString(`</a>`)
 	if len(r.Candidates) > 1 {
 		b.WriteString(`<div class="strip">`)
-		for i, c := range r.Candidates {
-			c.chip(&b, i)
+		for i := range r.Candidates {
+			r.Candidates[i].chip(&b, i)
 		}
 		b.WriteString(`</div>`)
 	}
@@ -82,7 +106,7 @@ func (r draftRow) Film() template.HTML {
 }
 
 // wait is the place of the first picture while there is none.
-func (c candidate) wait(b *strings.Builder) {
+func (c *candidate) wait(b *strings.Builder) {
 	dead := " dead"
 	if c.Live {
 		dead = ""
@@ -96,19 +120,20 @@ func (c candidate) wait(b *strings.Builder) {
 	b.WriteString(`</span></span></span>`)
 }
 
-func (c candidate) chip(b *strings.Builder, i int) {
+func (c *candidate) chip(b *strings.Builder, i int) {
 	number := strconv.Itoa(c.Number)
 	if c.Old {
 		number = "↺"
 	}
-	fmt.Fprintf(b, `<label class="chip chip-%d" for="p-%s" title="%s">%s<span class="num">%s</span>`,
-		i, c.ID, html.EscapeString(c.Status), c.Tile(""), number)
+	fmt.Fprintf(b, `<label class="chip chip-%d" for="p-%s" title="%s">`, i, c.ID, html.EscapeString(c.Status))
+	c.tile(b, "")
+	fmt.Fprintf(b, `<span class="num">%s</span>`, number)
 	if c.Live {
 		c.bar(b)
 	}
 	b.WriteString(`</label>`)
 }
 
-func (c candidate) bar(b *strings.Builder) {
+func (c *candidate) bar(b *strings.Builder) {
 	fmt.Fprintf(b, `<progress max="100" value="%d" aria-label="Picture %d: %s"></progress>`, c.Percent, c.Number, html.EscapeString(c.Status))
 }

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"fmt"
+	"html/template"
 	"math"
 	"strings"
 	"time"
@@ -120,6 +121,12 @@ func ago(t, now time.Time) string {
 	default:
 		return t.UTC().Format("2 Jan 2006")
 	}
+}
+
+// when is a moment for a page: how long past it is, with the date itself for
+// whoever points at it. Lists have hundreds, hence no template.
+func when(t, now time.Time) template.HTML {
+	return template.HTML(`<time datetime="` + t.UTC().Format("2006-01-02T15:04:05Z") + `" title="` + stamp(t) + `">` + ago(t, now) + `</time>`) //nolint:gosec // nothing but digits and our own words
 }
 
 // until is how long something still takes.

@@ -79,6 +79,14 @@ func plain(v any) any {
 // decodeJSON reads a JSON column; text that is none, or JSON that is a string
 // holding JSON (the site wrote both), is handled as what was meant.
 func decodeJSON(s string) any {
+	switch s { // most columns of most drafts, and a list has hundreds of them
+	case "":
+		return s
+	case "{}":
+		return map[string]any{}
+	case "[]":
+		return []any{}
+	}
 	var v any
 	if json.Unmarshal([]byte(s), &v) != nil {
 		return s

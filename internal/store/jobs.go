@@ -338,7 +338,8 @@ func (r *Reader) withImages(ctx context.Context, rows []jobRow) ([]editorial.Job
 	for i := range rows {
 		ids[i] = rows[i].ID
 	}
-	var imageRows []imageRow
+	// A row is a kilobyte: growing by doubling would copy most of them twice.
+	imageRows := make([]imageRow, 0, 3*len(rows))
 	if err := r.allIn(ctx, &imageRows, `SELECT `+imageColumns+` FROM images WHERE job_id IN (?) ORDER BY number, created_at`, ids); err != nil {
 		return nil, fmt.Errorf("list images of jobs: %w", err)
 	}
