@@ -94,11 +94,19 @@ func (d *Desk) after(r *http.Request) string {
 // choose takes an earlier picture back: it becomes the draft's, and publishing
 // it takes an approval like any other.
 func (d *Desk) choose(w http.ResponseWriter, r *http.Request) error {
-	id := r.PathValue("id")
-	if err := d.Dispatch.Choose(r.Context(), id, r.PostForm.Get("image"), caller(r.Context())); err != nil {
+	id, imageID := r.PathValue("id"), r.PostForm.Get("image")
+	if err := d.Dispatch.Choose(r.Context(), id, imageID, caller(r.Context())); err != nil {
 		return d.draftPage(w, r, err)
 	}
-	return redirect(w, r, draftPath(id), "chosen")
+	states, err := d.Store.DraftImagesOf(r.Context(), []string{id})
+	if err != nil {
+		return err
+	}
+	said := "chosen"
+	if states[id].PublishedImageID == imageID {
+		said = "kept"
+	}
+	return redirect(w, r, draftPath(id), said)
 }
 
 // copyPicture brings the picture that a draft names elsewhere into our storage,

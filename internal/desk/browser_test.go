@@ -29,6 +29,10 @@ import (
 	"github.com/glad-labs/frontispiece/internal/testenv"
 )
 
+// patience is how long a test waits for something. Only one that fails waits so
+// long, and a machine may be busy with much else.
+const patience = 3 * time.Minute
+
 // chromium is one browser for all tests; each has a tab in a profile of its own.
 var chromium struct {
 	sync.Mutex
@@ -66,7 +70,7 @@ func browser(t *testing.T, width, height int64) context.Context {
 	}
 	ctx, stop := chromedp.NewContext(chromium.ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(stop)
-	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 4*patience)
 	t.Cleanup(cancel)
 	window(ctx, t, width, height)
 	return ctx
@@ -119,7 +123,7 @@ func js(script string) step { return chromedp.Evaluate[chromedp.Void](script) }
 func until(expression string) step {
 	ask := chromedp.Evaluate[bool]("!!(" + expression + ")")
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
 		tick := time.NewTicker(25 * time.Millisecond)
 		defer tick.Stop()
@@ -177,7 +181,7 @@ func startProgram(t *testing.T, env ...string) *program {
 	})
 	select {
 	case <-banner.told: // it listens
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the program never said where it listens")
 	}
 	return &program{base: "http://" + addr, studio: s}
@@ -212,7 +216,9 @@ func freeAddr(t *testing.T) string {
 
 // studio is a generator of the web UI's kind that paints cards. It can be told
 // to hold every picture half done, and refuses prompts with "impossible" in
-// them until it is told not to.
+// them until it is told not to. Its pictures are a third as wide as they were
+// asked for: painting, encoding and shrinking them is most of what these tests
+// would cost under the race detector, and what a page shows is the same.
 type studio struct {
 	*httptest.Server
 	painter *card.Generator
@@ -221,6 +227,7 @@ type studio struct {
 	gate    chan struct{} // nil: open
 	looks   int           // since the gate was closed
 	lenient bool
+	large   bool // pictures are as large as they were asked for
 }
 
 func newStudio(t *testing.T) *studio {
@@ -262,8 +269,11 @@ func (s *studio) paint(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
-	gate, lenient := s.gate, s.lenient
+	gate, lenient, large := s.gate, s.lenient, s.large
 	s.mu.Unlock()
+	if !large {
+		in.Width, in.Height = in.Width/3, in.Height/3
+	}
 	if gate != nil {
 		select {
 		case <-gate:

@@ -31,6 +31,8 @@ type candidate struct {
 
 	URL, Thumb, Srcset string
 	Width, Height      int // of the picture, or as it was asked for
+	FrameWidth         int // of the place that is kept free: as it was asked for
+	FrameHeight        int
 	Color              string
 	Placeholder        template.URL
 
@@ -39,7 +41,8 @@ type candidate struct {
 	Status  string       // where it stands, in words
 	Left    string       // how long it still takes, where that is known
 	Preview template.URL // what there is to see so far
-	Facts   []string
+	Maker   []string // who made it, with what
+	Facts   []string // what came of it
 	Seed    int64
 	Notices []notice
 	Alt     string
@@ -53,8 +56,15 @@ type notice struct {
 	Text string
 }
 
-// frame is a candidate's size for an element that keeps its place free.
-func (c candidate) Frame() string { return fmt.Sprintf("0 0 %d %d", c.Width, c.Height) }
+// Frame is a candidate's size for an element that keeps its place free.
+func (c candidate) Frame() string { return fmt.Sprintf("0 0 %d %d", c.FrameWidth, c.FrameHeight) }
+
+// Whole is the candidate with a place of the picture's own shape, as readers'
+// pages have it, and not of the one that was asked for.
+func (c candidate) Whole() candidate {
+	c.FrameWidth, c.FrameHeight = c.Width, c.Height
+	return c
+}
 
 // CreditText is the credit line to print beside the picture.
 func (c candidate) CreditText() string { return c.Credit.Text() }
@@ -121,8 +131,9 @@ func (l looker) candidate(img editorial.Image, req editorial.Request) candidate 
 		Width: img.Width, Height: img.Height, Color: safeColor(img.Color), Placeholder: safePlaceholder(img.Placeholder),
 		Live: !img.State.IsFinal(), Seed: img.Seed, Alt: img.AltText, Credit: img.Credit, Failure: img.Failure,
 	}
+	c.FrameWidth, c.FrameHeight = max(req.Width, 1), max(req.Height, 1)
 	if c.Width == 0 || c.Height == 0 {
-		c.Width, c.Height = max(req.Width, 1), max(req.Height, 1)
+		c.Width, c.Height = c.FrameWidth, c.FrameHeight
 	}
 	if img.State == editorial.StateStored {
 		c.Pick = img.ID + ":" + img.SHA256
@@ -131,7 +142,7 @@ func (l looker) candidate(img editorial.Image, req editorial.Request) candidate 
 	c.Percent, c.Left = l.percent(img)
 	c.Status = l.status(img)
 	c.Preview = safePreview(l.progress[img.ID].Preview)
-	c.Facts = factsOf(img)
+	c.Maker, c.Facts = makerOf(img), factsOf(img)
 	c.Notices = noticesOf(img)
 	return c
 }
@@ -223,19 +234,24 @@ func making(img editorial.Image, p editorial.Progress) string {
 	return "Being made by " + who
 }
 
-// factsOf says how a picture was made, shortest first.
+// makerOf says who made a picture, and with which model where that says more.
+func makerOf(img editorial.Image) []string {
+	if img.Backend == "" {
+		return nil
+	}
+	if img.Model == "" || img.Model == img.Backend || strings.HasPrefix(img.Model, img.Backend+"/") {
+		return []string{img.Backend}
+	}
+	return []string{img.Backend, img.Model}
+}
+
+// factsOf says what a picture is.
 func factsOf(img editorial.Image) []string {
 	var facts []string
-	if img.Backend != "" {
-		facts = append(facts, img.Backend)
-	}
-	if img.Model != "" && img.Model != img.Backend && !strings.HasPrefix(img.Model, img.Backend+"/") {
-		facts = append(facts, img.Model)
-	}
 	if img.State == editorial.StateStored {
 		facts = append(facts, fmt.Sprintf("%d × %d", img.Width, img.Height), size(img.Bytes))
 	}
-	return facts
+	return append(facts, "seed "+seedText(img.Seed))
 }
 
 // noticesOf are the things that promise P9 and common sense want said.
@@ -251,6 +267,9 @@ func noticesOf(img editorial.Image) []notice {
 	}
 	if len(img.Lookalikes) > 0 {
 		list = append(list, notice{"warn", lookalikeText(img.Lookalikes)})
+	}
+	if img.State == editorial.StateRemoved {
+		list = append(list, notice{"warn", "Taken down: its files are deleted, and nobody can choose it any more."})
 	}
 	if f := img.Failure; f != nil {
 		kind := "warn"

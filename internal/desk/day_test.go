@@ -42,7 +42,7 @@ func TestAnEditorsDay(t *testing.T) {
 	// The second of three, as readers would meet it, and then for real.
 	do(ctx, t, click(".cand:nth-of-type(2) .open"), until(`document.querySelector('.chosen').innerText.includes('picture 2')`))
 	second := eval[string](ctx, t, `document.querySelector('.pick:checked').value.split(':')[0]`)
-	do(ctx, t, click("#decide [data-key=a]"), until(`document.querySelector('#said')?.innerText.includes('published')`),
+	do(ctx, t, click("#decide .see-1 [data-key=a]"), until(`document.querySelector('#said')?.innerText.includes('published')`),
 		until(`document.querySelector('#c-`+second+` .tag.published')`))
 	do(ctx, t, chromedp.Navigate(p.base+"/desk/posts"), until(`document.querySelector('.post .shot')?.naturalWidth > 0`))
 	still(ctx, t, "the published posts")
@@ -93,9 +93,10 @@ func still(ctx context.Context, t *testing.T, what string) {
 	t.Helper()
 	moved := eval[[]string](ctx, t, `new Promise(done => {
 		const moved = [];
+		const place = r => [r.x, r.y, r.width, r.height].map(n => Math.round(10 * n) / 10).join();
 		new PerformanceObserver(list => {
 			for (const e of list.getEntries()) if (!e.hadRecentInput)
-				moved.push(e.value + ': ' + e.sources.map(s => (s.node?.outerHTML ?? s.node?.data ?? '').slice(0, 120) + ' ' + JSON.stringify([s.previousRect, s.currentRect])).join(' | '));
+				moved.push(e.value + ': ' + e.sources.map(s => place(s.previousRect) + ' to ' + place(s.currentRect) + ' ' + (s.node?.outerHTML ?? s.node?.data ?? '').slice(0, 90)).join(' | '));
 		}).observe({type: 'layout-shift', buffered: true});
 		requestAnimationFrame(() => requestAnimationFrame(() => done(moved)));
 	})`)
@@ -171,7 +172,7 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	p.call(t, http.MethodPost, "/desk/drafts/"+odd+"/pictures", "prompt=an+impossible+staircase&count=2")
 	do(ctx, t, chromedp.Navigate(p.base+"/desk"), until(stored(6)), until(`document.querySelectorAll('.notice.error').length > 0`))
 	lighthouse := openOf(ctx, t, "Lighthouse")
-	do(ctx, t, chromedp.Navigate(p.base+openOf(ctx, t, "Tram")), click("#decide [data-key=a]"), until(`document.querySelector('#said')`))
+	do(ctx, t, chromedp.Navigate(p.base+openOf(ctx, t, "Tram")), click("#decide .see-0 [data-key=a]"), until(`document.querySelector('#said')`))
 	job := eval[string](ctx, t, `fetch('/desk/jobs').then(r => r.text()).then(s => s.match(/\/desk\/jobs\/[0-9a-f-]{36}/)[0])`)
 	pages = map[string]string{
 		"drafts": "/desk", "draft": lighthouse, "failed draft": "/desk/drafts/" + odd, "posts": "/desk/posts", "jobs": "/desk/jobs", "job": job,

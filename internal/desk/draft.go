@@ -148,7 +148,7 @@ func (d *Desk) readDraftPage(ctx context.Context, id string) (*draftPage, error)
 	if job.ID != "" {
 		p.Job = &job
 	}
-	p.Earlier = l.earlier(images, p.Candidates)
+	p.Earlier = l.earlier(images, p.Candidates, state.PublishedImageID)
 	p.Ask = d.askForm(&draft, p.Job)
 	p.Preview = d.preview(&draft)
 	return p, d.readPast(ctx, p, id, state, images)
@@ -208,12 +208,14 @@ func (d *Desk) chosenPicture(ctx context.Context, state editorial.DraftImages, j
 }
 
 // earlier are the stored pictures that are not candidates any more.
-func (l looker) earlier(images []editorial.Image, present []candidate) []candidate {
+func (l looker) earlier(images []editorial.Image, present []candidate, public string) []candidate {
 	var list []candidate
 	for _, img := range slices.Backward(images) {
 		here := func(c candidate) bool { return c.ID == img.ID }
 		if img.State == editorial.StateStored && !slices.ContainsFunc(present, here) && len(list) < maxEarlier {
-			list = append(list, l.candidate(img, editorial.Request{Width: img.Width, Height: img.Height}))
+			c := l.candidate(img, editorial.Request{Width: img.Width, Height: img.Height})
+			c.Public = c.ID == public
+			list = append(list, c)
 		}
 	}
 	return list

@@ -95,7 +95,11 @@ func callers(r *http.Request) (*auth.Identity, error) {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	db := storetest.SQLite(t)
+	return newWorldOn(t, storetest.SQLite(t))
+}
+
+func newWorldOn(t testing.TB, db *store.Store) *world {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	w := &world{t: t, store: db, notes: &notes{chans: make(map[chan struct{}]string)}}
 	w.dispatch = dispatch.New(dispatch.Config{

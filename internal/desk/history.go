@@ -96,6 +96,11 @@ func eventLine(e editorial.JobEvent, numbers map[string]string) (historyLine, bo
 		line.What = "took " + picture
 	case "image.described":
 		line.What, line.Detail = "described "+picture, text("alt_text")
+	case "image.removed":
+		line.What, line.Detail, line.Kind = "took down "+picture, text("why"), "bad"
+		if line.Who == "" {
+			line.What = picture + " was taken down"
+		}
 	case "image.retried":
 		line.What = "retried " + picture
 	case "job.canceled", "image.canceled":

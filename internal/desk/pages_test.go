@@ -124,6 +124,59 @@ func TestAnApprovalOfAnOldRoundIsExplained(t *testing.T) {
 	}
 }
 
+// What readers see already is not offered to be published, but a round that was
+// asked for since can be ended by keeping it.
+func TestThePublicPictureIsNotPublishedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.draft("d-1", "A lighthouse", nil)
+	first := w.finish(w.ask(id, 1).Images[0].ID)
+	w.post("/desk/drafts/d-1/approve", pick(first)).wants(t, 303)
+	body := w.get("/desk/drafts/d-1").wants(t, 200, "Picture 1 is the public one.").body
+	for _, text := range []string{"Publish this picture", "Approve and publish"} {
+		if strings.Contains(body, text) {
+			t.Errorf("the page offers %q", text)
+		}
+	}
+	if body := w.get("/desk?state=all").wants(t, 200, "Published").body; strings.Contains(body, "Approve</button>") {
+		t.Error("the list offers to approve what is published")
+	}
+
+	second := w.finish(w.ask(id, 1).Images[0].ID)
+	w.get("/desk/drafts/d-1").wants(t, 200, "Publish this picture", "Keep this one")
+	w.get("/desk/posts").wants(t, 200, "New pictures to decide")
+	if p := w.post("/desk/drafts/d-1/choose", url.Values{"image": {first.ID}}); p.location != "/desk/drafts/d-1?said=kept" {
+		t.Errorf("kept: %d to %q: %s", p.status, p.location, p.body)
+	}
+	w.get("/desk/drafts/d-1").wants(t, 200, "Picture 1 of round 1 is the public one.", "Publish this picture") // the second is still to be had
+	if body := w.get("/desk/posts").wants(t, 200).body; strings.Contains(body, "New pictures to decide") {
+		t.Error("the decided round is still said to wait")
+	}
+	w.post("/desk/drafts/d-1/approve", pick(second)).wants(t, 303)
+	state, err := w.store.DraftImages(t.Context(), id)
+	if err != nil || state.PublishedImageID != second.ID {
+		t.Errorf("readers see %s, want the second, %s: %v", state.PublishedImageID, second.ID, err)
+	}
+}
+
+func TestWhatWasTakenDownIsShownAsThat(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.draft("d-1", "A lighthouse", nil)
+	job := w.ask(id, 2)
+	gone, kept := w.finish(job.Images[0].ID), w.finish(job.Images[1].ID)
+	if _, err := w.dispatch.TakeDown(t.Context(), gone.ID, "shows somebody's face", "Olga"); err != nil {
+		t.Fatal(err)
+	}
+	body := w.get("/desk/drafts/d-1").wants(t, 200, "Taken down", "nobody can choose it any more", "took down picture 1 of round 1", "shows somebody&#39;s face").body
+	if strings.Contains(body, gone.Key) || strings.Contains(body, gone.SHA256) || !strings.Contains(body, kept.SHA256) {
+		t.Error("the picture that was taken down can still be picked, or the other one not")
+	}
+	w.get("/desk").wants(t, 200, "Picture 1: Taken down")
+	w.get("/desk/jobs/"+job.ID).wants(t, 200, "Taken down")
+	w.post("/desk/drafts/d-1/approve", pick(gone)).wants(t, 409)
+}
+
 func TestRejections(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -49,6 +49,12 @@ func (d *Desk) listPosts(w http.ResponseWriter, r *http.Request) error {
 	return d.render(w, r, http.StatusOK, pagePosts, &page{Title: "Published", Section: "posts", Topic: topicAll, Body: body})
 }
 
+// waits reports whether pictures that were asked for since a post was published
+// await a decision. Taking the public one back is one.
+func waits(s editorial.DraftImages) bool {
+	return s.PublishedRound > 0 && s.Round > s.PublishedRound && s.ChosenImageID != s.PublishedImageID
+}
+
 // postCards reads the pictures of posts in two statements, however many.
 func (d *Desk) postCards(ctx context.Context, posts []editorial.Post) ([]postCard, error) {
 	ids := make([]string, len(posts))
@@ -75,7 +81,7 @@ func (d *Desk) postCards(ctx context.Context, posts []editorial.Post) ([]postCar
 		state := states[p.ID]
 		card := postCard{
 			ID: p.ID, DOM: domID(p.ID), Title: firstOf(p.Title, "Untitled post"), Excerpt: editorial.Clip(p.Excerpt, 160), Slug: p.Slug,
-			DraftID: state.DraftID, PublishedAt: p.PublishedAt, Waiting: state.Round > state.PublishedRound && state.PublishedRound > 0,
+			DraftID: state.DraftID, PublishedAt: p.PublishedAt, Waiting: waits(state),
 		}
 		card.By, _ = p.Metadata["reviewer"].(string)
 		if img, ok := images[state.PublishedImageID]; ok {

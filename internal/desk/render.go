@@ -63,7 +63,7 @@ func (p *page) May(role string) bool {
 
 func parsePages(f *files) map[string]*template.Template {
 	funcs := template.FuncMap{
-		"asset": f.url, "draftPath": draftPath, "when": when, "dict": dict,
+		"asset": f.url, "draftPath": draftPath, "when": when, "many": many, "dict": dict,
 		"plural": plural, "upper": strings.ToUpper,
 	}
 	parsed := make(map[string]*template.Template)

@@ -32,6 +32,7 @@ func TestScreenshots(t *testing.T) {
 		t.Skip("writes pictures, checks nothing: run make screenshots")
 	}
 	p := startProgram(t)
+	p.studio.large = true
 	ctx := browser(t, 1440, 900)
 	shoot := func(name, path string, steps ...step) {
 		for _, s := range screens {
@@ -47,7 +48,7 @@ func TestScreenshots(t *testing.T) {
 	first := p.draft(t, "What the Glaciers Took With Them", nil)
 	p.call(t, "POST", "/desk/drafts/"+first+"/pictures", "prompt=A+glacier+in+blue+light&count=1&size=1024x1024")
 	do(ctx, t, chromedp.Navigate(p.base+"/desk"), until(stored(9)))
-	do(ctx, t, chromedp.Navigate(p.base+"/desk/drafts/"+first), until(stored(1)), click("[data-key=a]"), visible("#said"))
+	do(ctx, t, chromedp.Navigate(p.base+"/desk/drafts/"+first), until(stored(1)), click("#decide .see-0 [data-key=a]"), visible("#said"))
 	odd := p.draft(t, "An Impossible Staircase", nil)
 	p.call(t, "POST", "/desk/drafts/"+odd+"/pictures", "prompt=an+impossible+staircase&count=2")
 	do(ctx, t, chromedp.Navigate(p.base+"/desk/drafts/"+odd), until(`document.querySelectorAll('.notice.error').length === 2`))

@@ -22,19 +22,19 @@ func (c *candidate) tile(b *strings.Builder, alt string) {
 	const place = `viewBox="0 0 1200 630" width="1200" height="630" aria-hidden="true">`
 	switch {
 	case c.URL != "":
-		b.WriteString(`<span class="frame crop"><svg class="blur" ` + place + `<rect width="100%" height="100%"`)
+		b.WriteString(`<span class="frame"><svg ` + place + `<rect width="100%" height="100%"`)
 		if c.Color != "" {
 			b.WriteString(` fill="` + c.Color + `"`) // checked by safeColor
 		}
-		b.WriteString(`/></svg><img class="shot" src="`)
+		b.WriteString(`/></svg><img class="shot crop" src="`)
 		b.WriteString(html.EscapeString(safeURL(c.Thumb)))
 		b.WriteString(`" width="1200" height="630" alt="`)
 		b.WriteString(html.EscapeString(alt))
 		b.WriteString(`" loading="lazy" decoding="async"></span>`)
 	case c.Live:
-		b.WriteString(`<span class="frame crop waiting"><svg ` + place + `</svg></span>`)
+		b.WriteString(`<span class="frame waiting"><svg ` + place + `</svg></span>`)
 	default:
-		b.WriteString(`<span class="frame crop waiting dead"><svg ` + place + `</svg></span>`)
+		b.WriteString(`<span class="frame waiting dead"><svg ` + place + `</svg></span>`)
 	}
 }
 
@@ -111,7 +111,7 @@ func (c *candidate) wait(b *strings.Builder) {
 	if c.Live {
 		dead = ""
 	}
-	fmt.Fprintf(b, `<span class="big none"><span class="frame crop waiting%s"><svg viewBox="0 0 1200 630" width="1200" height="630" aria-hidden="true"></svg><span class="state"><span class="say">%s</span>`,
+	fmt.Fprintf(b, `<span class="big none"><span class="frame waiting%s"><svg viewBox="0 0 1200 630" width="1200" height="630" aria-hidden="true"></svg><span class="state"><span class="say">%s</span>`,
 		dead, html.EscapeString(c.Status))
 	if c.Live {
 		c.bar(b)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -21,6 +22,7 @@ var saying = map[string]string{
 	"another":   "Rejected, and new pictures are on their way.",
 	"asked":     "New pictures are on their way.",
 	"chosen":    "This is the draft's picture now. Publishing it still takes an approval.",
+	"kept":      "The public picture stays. Nothing changes for readers.",
 	"described": "The alternative text is saved.",
 	"samples":   "Three sample drafts are on the desk.",
 	"changed":   "Done.",
@@ -64,7 +66,7 @@ var titleOf = map[string]string{
 var stateWord = map[editorial.ImageState]string{
 	editorial.StateQueued: "Waiting", editorial.StateGenerating: "Being made", editorial.StateUploading: "Being stored",
 	editorial.StateStored: "Ready", editorial.StateFailed: "Failed", editorial.StateCanceled: "Canceled",
-	editorial.StateSuperseded: "Replaced",
+	editorial.StateSuperseded: "Replaced", editorial.StateRemoved: "Taken down",
 }
 
 // jobWord is a job's state likewise.
@@ -149,6 +151,14 @@ func plural(n int, word string) string {
 		return "1 " + word
 	}
 	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// many is a count for a place that holds two digits and a sign.
+func many(n int) string {
+	if n > 99 {
+		return "99+"
+	}
+	return strconv.Itoa(n)
 }
 
 // nth is a place in the queue.

@@ -71,7 +71,8 @@ function pick(key) {
 }
 
 function reach(key, hint) {
-  const target = scope().querySelector(`[data-key="${key}"]`);
+  // Of the buttons for each picture, the one for the picked picture is shown.
+  const target = [...scope().querySelectorAll(`[data-key="${key}"]`)].find((b) => b.checkVisibility());
   if (!target || target.disabled) return false;
   if (target.matches('a')) { target.click(); return; }
   target.focus();
