@@ -150,6 +150,7 @@ func visible(selector string) step { return chromedp.WaitVisible(chromedp.CSS(se
 type program struct {
 	base   string
 	studio *studio
+	token  string // with which the test itself asks; empty: as everybody on this machine
 }
 
 // startProgram starts the whole program, as cmd/api does.
@@ -302,6 +303,12 @@ func (s *studio) progress(w http.ResponseWriter, _ *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"active": true, "queued": false, "progress": min(0.2*float64(s.looks), 0.9)})
 }
 
+func (p *program) sign(r *http.Request) {
+	if p.token != "" {
+		r.Header.Set("Authorization", "Bearer "+p.token)
+	}
+}
+
 // call sends a form without a browser, as a page without scripts would, and
 // follows redirects.
 func (p *program) call(t *testing.T, method, path, form string) (int, string) {
@@ -314,6 +321,7 @@ func (p *program) call(t *testing.T, method, path, form string) (int, string) {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	req.Header.Set("Accept", "text/html")
+	p.sign(req)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -338,6 +346,7 @@ func (p *program) api(t *testing.T, method, path string, body any) map[string]an
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	p.sign(req)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@
 const self = () => document.body.dataset.self || location.pathname + location.search;
 
 let source;
+let reopen; // the timer that opens the stream again
 let looking = false;
 let again = false;
 
@@ -12,17 +13,31 @@ export function follow() {
   const topic = document.body.dataset.topic;
   if (!topic) return;
   const open = () => {
+    clearTimeout(reopen);
     source?.close();
     source = new EventSource('/desk/live?topic=' + encodeURIComponent(topic));
     source.addEventListener('look', () => { lost(false); look(); });
-    source.addEventListener('error', () => lost(true));
+    source.addEventListener('error', () => {
+      lost(true);
+      // Refused connections are tried again by the browser. An answer that is no
+      // stream is not: it may be a proxy's, whose server comes back, or say that
+      // the session has ended, which looking finds out.
+      if (source.readyState !== EventSource.CLOSED) return;
+      reopen = setTimeout(open, 4000);
+      look();
+    });
   };
   // A browser has few connections for one server: a hidden page gives its back.
   document.addEventListener('visibilitychange', () => {
-    if (document.hidden) source?.close();
+    if (document.hidden) close();
     else open();
   });
   if (!document.hidden) open();
+}
+
+function close() {
+  clearTimeout(reopen);
+  source?.close();
 }
 
 // A blink of the connection is nobody's business.
@@ -30,17 +45,21 @@ let timer;
 function lost(is) {
   clearTimeout(timer);
   const bar = document.getElementById('lost');
+  document.documentElement.classList.toggle('offline', is);
   if (!is) { bar.hidden = true; return; }
-  timer = setTimeout(() => { bar.hidden = false; }, 1500);
+  timer = setTimeout(() => { tell(bar, 'The connection is lost. The page goes on by itself when it is back; what you typed stays.'); }, 1500);
 }
 
-// say tells the bar something else than that the connection is lost.
-function say(text) {
-  clearTimeout(timer);
-  const bar = document.getElementById('lost');
+function tell(bar, text) {
   bar.querySelector('span').textContent = text;
   bar.hidden = false;
-  source?.close();
+}
+
+// ended says that nothing comes any more until somebody has signed in.
+function ended() {
+  clearTimeout(timer);
+  tell(document.getElementById('lost'), 'Your session has ended. What you typed stays here: sign in in another tab, then go on.');
+  close();
 }
 
 export async function look() {
@@ -51,7 +70,7 @@ export async function look() {
       again = false;
       const res = await fetch(self(), {headers: {Accept: 'text/html'}, cache: 'no-store'});
       if (res.status === 401 || new URL(res.url).pathname === '/desk/login') {
-        say('Your session has ended. What you typed stays here: sign in in another tab, then go on.');
+        ended();
         return;
       }
       if (res.ok) apply(new DOMParser().parseFromString(await res.text(), 'text/html'));

@@ -6,6 +6,7 @@ export function zoom() {
   const img = document.getElementById('zoom-img');
   const size = document.getElementById('zoom-size');
   let at = 0;
+  let back; // what has the focus again afterwards
   const links = () => [...document.querySelectorAll('[data-zoom]')];
 
   const show = (i) => {
@@ -26,8 +27,10 @@ export function zoom() {
     e.preventDefault();
     full(false);
     show(links().indexOf(link));
+    back = document.activeElement === document.body ? link : document.activeElement;
     dialog.showModal();
   });
+  dialog.addEventListener('close', () => back?.focus());
   dialog.addEventListener('keydown', (e) => {
     if (e.key === 'ArrowRight' || e.key === 'j') show(at + 1);
     else if (e.key === 'ArrowLeft' || e.key === 'k') show(at - 1);
