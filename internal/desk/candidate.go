@@ -41,8 +41,8 @@ type candidate struct {
 	Status  string       // where it stands, in words
 	Left    string       // how long it still takes, where that is known
 	Preview template.URL // what there is to see so far
-	Maker   []string // who made it, with what
-	Facts   []string // what came of it
+	Maker   []string     // who made it, with what
+	Facts   []string     // what came of it
 	Seed    int64
 	Notices []notice
 	Alt     string
