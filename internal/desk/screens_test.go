@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"context"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -45,10 +46,15 @@ func TestScreenshots(t *testing.T) {
 	harbour := p.draft(t, "A Quiet Harbour, Seen From the Ferry", nil)
 	p.call(t, "POST", "/desk/drafts/"+harbour+"/pictures", "prompt=A+quiet+harbour&count=2")
 	do(ctx, t, chromedp.Navigate(p.base+"/desk"), until(stored(8)))
-	first := p.draft(t, "What the Glaciers Took With Them", nil)
-	p.call(t, "POST", "/desk/drafts/"+first+"/pictures", "prompt=A+glacier+in+blue+light&count=1&size=1024x1024")
-	do(ctx, t, chromedp.Navigate(p.base+"/desk"), until(stored(9)))
-	do(ctx, t, chromedp.Navigate(p.base+"/desk/drafts/"+first), until(stored(1)), click("#decide .see-0 [data-key=a]"), visible("#said"))
+	var first string
+	for title, prompt := range map[string]string{
+		"The Orchard That Outlived Its Village": "An old orchard in blossom", "A Short History of the Night Bus": "A night bus in the rain",
+		"What the Glaciers Took With Them": "A glacier in blue light",
+	} {
+		first = p.draft(t, title, nil)
+		p.call(t, "POST", "/desk/drafts/"+first+"/pictures", url.Values{"prompt": {prompt}, "count": {"2"}}.Encode())
+		do(ctx, t, chromedp.Navigate(p.base+"/desk/drafts/"+first), until(stored(2)), click("#decide .see-0 [data-key=a]"), visible("#said"))
+	}
 	odd := p.draft(t, "An Impossible Staircase", nil)
 	p.call(t, "POST", "/desk/drafts/"+odd+"/pictures", "prompt=an+impossible+staircase&count=2")
 	do(ctx, t, chromedp.Navigate(p.base+"/desk/drafts/"+odd), until(`document.querySelectorAll('.notice.error').length === 2`))
@@ -65,7 +71,19 @@ func TestScreenshots(t *testing.T) {
 	shoot("posts", "/desk/posts")
 	shoot("jobs", "/desk/jobs")
 	shoot("keys", "/desk", js(`document.getElementById('help').showModal()`))
+	shoot("job", eval[string](ctx, t, `fetch('/desk/jobs').then(r => r.text()).then(s => [...new DOMParser().parseFromString(s, 'text/html').querySelectorAll('.job [data-open]')].find(a => a.text.includes('Tram')).getAttribute('href'))`))
+	shoot("zoom", tram, js(`document.querySelectorAll('[data-zoom]')[1].click()`))
+	shootLogin(ctx, t, dir)
 	capture(ctx, t, screen{"4k", 3840, 2160, false}, filepath.Join(dir, "drafts-4k.webp"), p.base+"/desk")
+}
+
+// The page for signing in is another program's: this one's tests are all signed in.
+func shootLogin(ctx context.Context, t *testing.T, dir string) {
+	t.Helper()
+	p := startProgram(t, "JWT_SECRET_KEY=a secret of the site, long enough to be one")
+	for _, s := range screens {
+		capture(ctx, t, s, filepath.Join(dir, "login-"+s.name+".webp"), p.base+"/desk/login")
+	}
 }
 
 // stored is true when so many pictures are there to pick.
@@ -92,7 +110,7 @@ func capture(ctx context.Context, t *testing.T, s screen, file, url string, step
 		window(ctx, t, s.width, eval[int64](ctx, t, `document.documentElement.scrollHeight`))
 	}
 	// The live look of a page that was just opened may still be under way.
-	do(ctx, t, until(`performance.getEntriesByType('resource').some(r => r.initiatorType === 'fetch')`))
+	do(ctx, t, until(`!document.body.dataset.topic || performance.getEntriesByType('resource').some(r => r.initiatorType === 'fetch')`))
 	quality := int64(80)
 	out, err := chromedp.Call(ctx, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{Format: cdppage.CaptureScreenshotFormatWebp, Quality: &quality})
 	if err != nil {
