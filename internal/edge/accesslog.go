@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -15,8 +16,7 @@ const maxLogged = 256
 // accessLog writes one line a request when it ends: errors of ours as errors,
 // the probes of orchestrators at debug level. What a client did not wait for is
 // no error, whatever its status would have been. A request whose connection was
-// taken ends when that is closed. It logs no query values, no
-// headers but the user agent and no bodies: prompts, keys and tokens are in
+// taken ends when that is closed. It logs no query values, no headers but the user agent and no bodies: prompts, keys and tokens are in
 // those. Whatever the client chose is cut short, and quoting it is slog's.
 func accessLog(log *slog.Logger) Middleware {
 	return func(next http.Handler) http.Handler {

@@ -107,8 +107,11 @@ function rows(list, next) {
   for (const row of next.children) {
     seen.add(row.id);
     const mine = document.getElementById(row.id);
-    if (mine) morph(mine, row);
-    else fresh++;
+    if (!mine) { fresh++; continue; }
+    // What was live keeps its room, although it needs less of it in the end.
+    const live = mine.classList.contains('live');
+    morph(mine, row);
+    if (live) mine.classList.add('live');
   }
   for (const row of list.children) {
     const gone = !seen.has(row.id);
