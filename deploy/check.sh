@@ -112,6 +112,18 @@ by_hand() { # the same bucket and user without Terraform's provider
 	printf 'AWS_S3_BUCKET=deploy-check-pictures\nAWS_S3_REGION=us-east-1\n' >>"$work/env"
 }
 
+taken() { # what somebody hears whose bucket's name is another account's
+	local key secret token said
+	read -r key secret token < <(aws sts assume-role --role-arn arn:aws:iam::222222222222:role/other --role-session-name other \
+		--query 'Credentials.[AccessKeyId,SecretAccessKey,SessionToken]' --output text)
+	if said=$(AWS_ACCESS_KEY_ID=$key AWS_SECRET_ACCESS_KEY=$secret AWS_SESSION_TOKEN=$token aws s3api create-bucket --bucket deploy-check-pictures \
+		--region eu-central-1 --create-bucket-configuration LocationConstraint=eu-central-1 2>&1); then
+		echo "another account took the name of the bucket"
+		exit 1
+	fi
+	echo "refused to another account:" $(printf %s "$said" | grep -o '(Bucket.*')
+}
+
 read_back() { # the uploader's statement, as AWS has it
 	aws iam get-user-policy --user-name deploy-check-pictures-uploader --policy-name put-pictures --query PolicyDocument --output json >"$work/policy"
 	python3 - "$work/policy" "$rights" <<-'PY'
@@ -186,9 +198,10 @@ if has moto_server && has aws && has curl; then
 	if has terraform && applied; then
 		echo "applied"
 	else
-		lacks "Terraform's provider hashicorp/aws: init, validate, apply and destroy (it is neither in a plugin cache nor can the registry be reached); a bucket and an uploader with the same policy are made with the aws command instead"
+		lacks "Terraform's provider hashicorp/aws: init, validate, apply and destroy (it is neither in a plugin cache nor can the registry be reached, and the newest version that the Go module proxy has as one is v1.60.0, of 2019, which knows no origin access control); a bucket and an uploader with the same policy are made with the aws command instead"
 		by_hand
 	fi
+	taken
 	use_it
 	read_back
 	if [ -n "$by_terraform" ]; then
