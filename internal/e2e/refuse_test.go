@@ -105,7 +105,7 @@ func (c *client) raw(path string) (*http.Response, string) {
 // A start that cannot succeed ends with one line that names what to change.
 func TestRefusedStartsSayOneLine(t *testing.T) {
 	t.Parallel()
-	running := startEmbedded(t)
+	running, newer := startEmbedded(t), newerData(t)
 	addr := strings.TrimPrefix(running.base, "http://")
 	tests := []struct {
 		name, file string
@@ -119,6 +119,12 @@ func TestRefusedStartsSayOneLine(t *testing.T) {
 		{"a worker without a database", "worker", []string{"REDIS_URL=redis://127.0.0.1:1/0"}, []string{"DATABASE_URL", "is not set"}},
 		{"a key without its secret", "api", []string{"AWS_ACCESS_KEY_ID=AKIA", "AWS_S3_BUCKET=pictures"}, []string{"AWS_SECRET_ACCESS_KEY"}},
 		{"a database that is away", "api", []string{"DATA_DIR=" + t.TempDir(), "DATABASE_URL=postgres://me:hunter2@127.0.0.1:1/site"}, []string{"DATABASE_URL", "127.0.0.1:1"}},
+		{"a database of a newer version", "api", []string{"DATA_DIR=" + newer}, []string{"DATABASE_URL", "newer version", "9999", "start a newer version"}},
+		{
+			"a worker at one", "worker",
+			[]string{"DATABASE_URL=sqlite:" + filepath.Join(newer, "frontispiece.db"), "REDIS_URL=redis://127.0.0.1:1/0", "DATA_DIR=" + t.TempDir()},
+			[]string{"DATABASE_URL", "start a newer version"},
+		},
 		{"a folder that is a file", "api", []string{"DATA_DIR=" + filepath.Join(running.data, "lock")}, []string{"DATA_DIR"}},
 	}
 	for _, tt := range tests {
@@ -133,6 +139,17 @@ func TestRefusedStartsSayOneLine(t *testing.T) {
 			t.Errorf("the running one after all that: %v", err)
 		}
 	})
+}
+
+// newerData is a folder with the rows of a program that knows a step more.
+func newerData(t *testing.T) string {
+	t.Helper()
+	e := startEmbedded(t)
+	e.api.kill()
+	if _, err := e.db.ExecContext(t.Context(), `INSERT INTO frontispiece_migrations (version_id, is_applied) VALUES (9999, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	return e.data
 }
 
 func wantRefused(t *testing.T, file string, env, words []string) {
