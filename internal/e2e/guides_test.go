@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +21,7 @@ import (
 // at most.
 var guides = []string{
 	"production", "quick-reference", "troubleshooting", "operations", "security", "costs", "nextjs", "react", "developing", "moving",
-	"../deploy/terraform/README", "../deploy/railway/README", "../deploy/kubernetes/README",
+	"../deploy/terraform/README", "../deploy/railway/README", "../deploy/kubernetes/README", "../README",
 }
 
 const guideLines = 110
@@ -112,8 +113,30 @@ func TestCommandsOfTheGuidesWork(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			shell(t, dir, append(slices.Clone(e.api.env), "API="+e.base), script.String())
+			typed := strings.ReplaceAll(script.String(), "http://localhost:8000", e.base)
+			shell(t, dir, append(slices.Clone(e.api.env), "API="+e.base), typed)
+			if name == "../README" { // its curls say nothing of a refusal
+				e.get("/api/posts/why-lighthouses-blink").want(http.StatusOK)
+			}
 		})
+	}
+}
+
+// What the README asks for is what go.mod says.
+func TestTheReadmeNamesOurGo(t *testing.T) {
+	t.Parallel()
+	mod, err := os.ReadFile(filepath.Join(testenv.Root(t), "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?s)\ngo (1\.\d+)\.\d+\n.*\ntoolchain go(\S+)\n`).FindSubmatch(mod)
+	if m == nil {
+		t.Fatal("go.mod names no Go, or no toolchain")
+	}
+	for _, want := range []string{string(m[1]) + " or newer", string(m[2]) + " that go.mod names"} {
+		if !strings.Contains(strings.Join(strings.Fields(guide(t, "../README")), " "), want) {
+			t.Errorf("README.md does not say %q", want)
+		}
 	}
 }
 
@@ -146,7 +169,7 @@ func TestRecipesAreTheExamples(t *testing.T) {
 
 var (
 	link     = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
-	target   = regexp.MustCompile(`make ([a-z-]+)`)
+	target   = regexp.MustCompile("(?m)(?:`|^)make ([a-z-]+)")
 	testName = regexp.MustCompile("`(Test[A-Za-z0-9]+)`")
 )
 

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/glad-labs/frontispiece/internal/store"
 )
 
 // soon bounds what a program does at once.
@@ -146,7 +148,12 @@ func newerData(t *testing.T) string {
 	t.Helper()
 	e := startEmbedded(t)
 	e.api.kill()
-	if _, err := e.db.ExecContext(t.Context(), `INSERT INTO frontispiece_migrations (version_id, is_applied) VALUES (9999, 1)`); err != nil {
+	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(e.data, "frontispiece.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.DB().ExecContext(t.Context(), `INSERT INTO frontispiece_migrations (version_id, is_applied) VALUES (9999, 1)`); err != nil {
 		t.Fatal(err)
 	}
 	return e.data

@@ -165,7 +165,9 @@ func (s *Store) provider() (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider("", s.db.DB, files, goose.WithStore(versions), goose.WithDisableGlobalRegistry(true))
+	// Out of order: a step with a lower number may come later, from a branch that
+	// was merged after another. Steps only add, so their order does not matter.
+	return goose.NewProvider("", s.db.DB, files, goose.WithStore(versions), goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
 }
 
 func migrationFiles(dialect string) fs.FS {
@@ -213,6 +215,13 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 		return fmt.Errorf("%w (it is at %d, this one knows %d)", ErrSchemaAhead, have, want)
 	case have < want:
 		return fmt.Errorf("%w (it is at %d, this program needs %d)", ErrSchemaBehind, have, want)
+	}
+	due, err := p.HasPending(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's steps: %w", err)
+	}
+	if due {
+		return fmt.Errorf("%w (it is at %d and lacks an earlier step)", ErrSchemaBehind, have)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // A database that an older version left behind, at whichever step, ends where
-// an empty one does.
+// an empty one does; also one whose last step is ours and that lacks another.
 func TestEachOlderDatabaseIsLifted(t *testing.T) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
@@ -44,13 +44,16 @@ func eachOlder(t *testing.T, files fs.FS, dir string, dialect goose.Dialect, wan
 		t.Fatalf("migrations: %v, %v", names, err)
 	}
 	known := fstest.MapFS{} // to the older version: one step more each time
-	for _, name := range names[:len(names)-1] {
+	for i, name := range names {
+		if i == len(names)-1 { // a version between two releases, in which a later step came first
+			delete(known, path.Base(names[i/2]))
+		}
 		text, err := fs.ReadFile(files, name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		known[path.Base(name)] = &fstest.MapFile{Data: text}
-		t.Run(fmt.Sprint("after ", path.Base(name)), func(t *testing.T) {
+		t.Run(fmt.Sprintf("with %d of %d, to %s", len(known), len(names), path.Base(name)), func(t *testing.T) {
 			s, err := store.Open(t.Context(), empty(t), store.Options{})
 			if err != nil {
 				t.Fatal(err)
