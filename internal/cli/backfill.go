@@ -123,12 +123,11 @@ func (c *backfillCmd) plan(ctx context.Context, s *session, o *app.Operator, opt
 		s.out.line("No published post lacks anything.")
 		return nil
 	}
-	s.table("POST\tCOLUMN\tPROBLEM\tWOULD BE", func(row func(cells ...any)) {
+	s.table("  COLUMN\tPROBLEM\tWOULD BE", func(row func(cells ...any)) {
 		for _, p := range list {
-			slug := oneLine(p.Slug)
+			row("post " + oneLine(p.Slug))
 			for _, f := range p.Findings {
-				row(slug, f.Column, strings.ReplaceAll(string(f.Problem), "_", " "), oneLine(f.Would))
-				slug = ""
+				row("  "+f.Column, strings.ReplaceAll(string(f.Problem), "_", " "), oneLine(f.Would))
 			}
 		}
 	})

@@ -63,7 +63,7 @@ func (c *backfillCmd) planUndo(ctx context.Context, s *session, o *app.Operator,
 		return printJSON(s.out, summary(run, changes, false))
 	}
 	posts := 0
-	s.table("POST\tCOLUMN\tIS\tWOULD BE AGAIN", func(row func(cells ...any)) {
+	s.table("  COLUMN\tIS\tWOULD BE AGAIN", func(row func(cells ...any)) {
 		for _, ch := range changes {
 			if ch.State != editorial.BackfillApplied {
 				continue
@@ -73,9 +73,9 @@ func (c *backfillCmd) planUndo(ctx context.Context, s *session, o *app.Operator,
 			if p, err := o.Store.Post(ctx, post); err == nil {
 				post = oneLine(p.Slug)
 			}
+			row("post " + post)
 			for _, column := range slices.Sorted(maps.Keys(ch.Became)) {
-				row(post, column, cell(ch.Became[column]), cell(ch.Was[column]))
-				post = ""
+				row("  "+column, cell(ch.Became[column]), cell(ch.Was[column]))
 			}
 		}
 	})

@@ -153,7 +153,7 @@ func TestBackfillPlansAndFillsWithoutAWorker(t *testing.T) {
 	t.Parallel()
 	s := migrated(t)
 	s.post("no-picture", "")
-	says(t, s.mustType("backfill --plan"), "POST", "no-picture", "featured_image_url", "missing", "--generate has one made", "set to Poindexter AI",
+	says(t, s.mustType("backfill --plan"), "COLUMN", "post no-picture", "featured_image_url", "missing", "--generate has one made", "set to Poindexter AI",
 		"1 post lacks something: 0 pictures to copy, 0 to generate, 7 columns to fill. 2 columns are left. Without --plan it is done.")
 	out := s.mustType("backfill")
 	says(t, out, "Run ", "1 post mended", "To put everything back: frontispiece backfill --undo ")

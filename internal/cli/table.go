@@ -26,7 +26,8 @@ func (s *session) table(head string, fill func(row func(cells ...any))) {
 	}
 }
 
-// grid is a table whose first row is its head. What does not fit beside the
+// grid is a table whose first row is its head. A row of one cell is a title for
+// those below it, and belongs to no column. What does not fit beside the
 // first columns stands below them: an error that is cut off after nine letters
 // helps nobody, and neither does a line that the terminal breaks anywhere.
 type grid struct {
@@ -50,6 +51,9 @@ func (g grid) lines() []string {
 	widths := make([]int, len(g.rows[0]))
 	for _, row := range g.rows {
 		for i, cell := range row {
+			if g.isTitle(row) {
+				break
+			}
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
@@ -57,6 +61,10 @@ func (g grid) lines() []string {
 	numbers := g.numbers()
 	var out []string
 	for n, row := range g.rows {
+		if g.isTitle(row) {
+			out = append(out, wrap(row[0], g.width)...)
+			continue
+		}
 		var line strings.Builder
 		used := 0
 		for i := range beside {
@@ -85,6 +93,8 @@ func (g grid) lines() []string {
 	return out
 }
 
+func (g grid) isTitle(row []string) bool { return len(row) == 1 && len(g.rows[0]) > 1 }
+
 // withoutEmpty leaves out columns that say nothing in any row, for people on a
 // terminal. The first stays.
 func withoutEmpty(rows [][]string) [][]string {
@@ -92,7 +102,7 @@ func withoutEmpty(rows [][]string) [][]string {
 	for i := range rows[0] {
 		said := i == 0
 		for _, row := range rows[1:] {
-			said = said || row[i] != nothing && row[i] != ""
+			said = said || i < len(row) && row[i] != nothing && row[i] != ""
 		}
 		if said {
 			keep = append(keep, i)
@@ -101,6 +111,9 @@ func withoutEmpty(rows [][]string) [][]string {
 	out := make([][]string, len(rows))
 	for n, row := range rows {
 		for _, i := range keep {
+			if i >= len(row) {
+				break // a title
+			}
 			out[n] = append(out[n], row[i])
 		}
 	}
@@ -150,6 +163,9 @@ func (g grid) numbers() []bool {
 		are[i] = len(g.rows) > 1
 		some := false
 		for _, row := range g.rows[1:] {
+			if g.isTitle(row) {
+				continue
+			}
 			are[i] = are[i] && number.MatchString(row[i])
 			some = some || row[i] != nothing
 		}

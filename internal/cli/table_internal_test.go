@@ -54,6 +54,10 @@ JOB
 			}
 		}
 	}
+	titled := grid{rows: [][]string{{"  COLUMN", "IS"}, {"post a-long-slug-that-says-nothing-of-columns"}, {"  author_id", "7"}, {"  tags", "12"}}, width: 60}
+	if got, want := strings.Join(titled.lines(), "\n"), "  COLUMN     IS\npost a-long-slug-that-says-nothing-of-columns\n  author_id   7\n  tags       12"; got != want {
+		t.Errorf("with a title:\n%s\nwant:\n%s", got, want)
+	}
 	coloured := strings.Join(grid{rows: rows, colour: true}.lines(), "\n")
 	if !strings.Contains(coloured, "\x1b[32mstored   \x1b[0m") || !strings.Contains(coloured, "\x1b[33muploading\x1b[0m") {
 		t.Errorf("the states have no colours: %q", coloured)
