@@ -150,7 +150,7 @@ func (a *App) budgets(ctx context.Context) (list []ops.Budget, err error) {
 	}
 	if purse.Cap > 0 || purse.Spent > 0 {
 		list = append(list, ops.Budget{
-			Name: "generated this month", Unit: ops.UnitUSD, Used: purse.Spent, Limit: purse.Cap, Spent: len(purse.PassedOver) > 0,
+			Name: "pictures this month", Unit: ops.UnitUSD, Used: purse.Spent, Limit: purse.Cap, Spent: len(purse.PassedOver) > 0,
 			Do: "Raise SPEND_CAP, or wait for the first of the month (UTC). Not asked until then: " + strings.Join(purse.PassedOver, ", ") + ".",
 		})
 	}

@@ -88,8 +88,8 @@ func TestEveryMetricOfDashboardAndAlertsIsThere(t *testing.T) {
 		scrape = ask(t, h, http.MethodGet, "/metrics", "")
 	}
 	for _, line := range []string{
-		`frontispiece_budget_used{budget="generated this month"} 0`, `frontispiece_budget_limit{budget="generated this month"} 12.5`,
-		`frontispiece_budget_spent{budget="generated this month"} 0`, `frontispiece_budget_limit{budget="pexels this month"} 20000`,
+		`frontispiece_budget_used{budget="pictures this month"} 0`, `frontispiece_budget_limit{budget="pictures this month"} 12.5`,
+		`frontispiece_budget_spent{budget="pictures this month"} 0`, `frontispiece_budget_limit{budget="pexels this month"} 20000`,
 	} {
 		if !strings.Contains(scrape.Body.String(), line+"\n") {
 			t.Errorf("no scrape has %s", line)

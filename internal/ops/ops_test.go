@@ -178,15 +178,15 @@ func TestWhatThePageSays(t *testing.T) {
 			s.budgets = []ops.Budget{{Name: "Pexels this hour", Unit: "requests", Used: 200, Limit: 200, Spent: true}}
 		}, []string{"The budget for Pexels this hour is spent", "200 of 200 requests", "renews by itself"}},
 		{"the month's money is spent", func(s *scene) {
-			s.budgets = []ops.Budget{{Name: "generated pictures this month", Unit: ops.UnitUSD, Used: 24.97, Limit: 25, Spent: true, Do: "Raise SPEND_CAP."}}
-		}, []string{"The budget for generated pictures this month is spent", "$24.97 of $25.00", "Raise SPEND_CAP."}},
+			s.budgets = []ops.Budget{{Name: "pictures this month", Unit: ops.UnitUSD, Used: 24.97, Limit: 25, Spent: true, Do: "Raise SPEND_CAP."}}
+		}, []string{"The budget for pictures this month is spent", "$24.97 of $25.00", "Raise SPEND_CAP."}},
 		{"nobody set a cap", func(s *scene) {
-			s.budgets = []ops.Budget{{Name: "generated pictures this month", Unit: ops.UnitUSD, Used: 3.5}}
+			s.budgets = []ops.Budget{{Name: "pictures this month", Unit: ops.UnitUSD, Used: 3.5}}
 		}, []string{"Everything works", "$3.50, without a cap"}},
 		{"failed uploads are on a disk that is away", func(s *scene) {
 			s.spools = append(s.spools, store.Spool{ID: "b", Host: "w2", Bytes: 3 << 20, SeenAt: ago(s, 5*time.Minute)})
 			s.troubles = []store.Trouble{{JobID: "j", Failed: true, Spooled: true, SpoolID: "b", Failure: failure("upload", "s3", "access_denied", "no")}}
-		}, []string{"2 things need you", "1 of them is on the disk of w2, which is away", "Start a worker on that disk first"}},
+		}, []string{"2 things need you", "It is on the disk of w2, which is away", "Start a worker on that disk first"}},
 		{"something is tried again", func(s *scene) {
 			f := failure("upload", "s3", "unavailable", "503")
 			f.At = ago(s, 3*time.Minute)

@@ -1,13 +1,10 @@
 package ops
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/queue"
@@ -220,9 +217,13 @@ func awayWith(v View, troubles []store.Trouble) string {
 			hosts[s.ID] = s.Host
 		}
 	}
-	away, count := map[string]bool{}, 0
+	away, failed, count := map[string]bool{}, 0, 0
 	for _, t := range troubles {
-		if host, ok := hosts[t.SpoolID]; ok && t.Failed && t.Spooled {
+		if !t.Failed || !t.Spooled {
+			continue
+		}
+		failed++
+		if host, ok := hosts[t.SpoolID]; ok {
 			away[host] = true
 			count++
 		}
@@ -230,7 +231,14 @@ func awayWith(v View, troubles []store.Trouble) string {
 	if count == 0 {
 		return ""
 	}
-	return counted(count, "of them is", "of them are") + " on the disk of " + strings.Join(slices.Sorted(maps.Keys(away)), ", ") + ", which is away. "
+	which := counted(count, "of them is", "of them are")
+	if failed == count {
+		which = "All of them are"
+		if count == 1 {
+			which = "It is"
+		}
+	}
+	return which + " on the disk of " + strings.Join(slices.Sorted(maps.Keys(away)), ", ") + ", which is away. "
 }
 
 func failing(groups []Group, away string) (found []Finding) {
@@ -335,58 +343,4 @@ func generators(v View) (found []Finding) {
 		})
 	}
 	return found
-}
-
-// sentence is a message as a sentence of its own.
-func sentence(message string) string {
-	first, size := utf8.DecodeRuneInString(message)
-	return string(unicode.ToUpper(first)) + strings.TrimSuffix(message[size:], ".") + "."
-}
-
-// queueName is a queue for people: a spool's id says nothing to anybody.
-func queueName(name string) string {
-	if spool, ok := tasks.SpoolOf(name); ok {
-		return "upload (spool " + short(spool) + ")"
-	}
-	return name
-}
-
-func short(id string) string {
-	if len(id) > 8 {
-		return id[:8]
-	}
-	return id
-}
-
-// age is a duration in its largest unit or two: nobody counts the seconds of
-// hours.
-func age(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "0 s"
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	default:
-		return fmt.Sprintf("%d days", int(d.Hours()/24))
-	}
-}
-
-// size is a number of bytes for people.
-func size(n int64) string {
-	const unit = 1024.0
-	v := float64(n)
-	for _, name := range []string{"B", "KiB", "MiB", "GiB"} {
-		if v < unit {
-			if name == "B" || v >= 100 {
-				return fmt.Sprintf("%.0f %s", v, name)
-			}
-			return fmt.Sprintf("%.1f %s", v, name)
-		}
-		v /= unit
-	}
-	return fmt.Sprintf("%.1f TiB", v)
 }
