@@ -164,7 +164,7 @@ func (d *Desk) readPast(ctx context.Context, p *draftPage, id string, state edit
 	if err != nil {
 		return err
 	}
-	p.History = historyOf(approvals, events, images)
+	p.History = historyOf(approvals, events, images, namesOf(ctx, approvals))
 	if n := len(approvals); n > 0 {
 		p.Decision = decisionLine(approvals[n-1], images)
 	}

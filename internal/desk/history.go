@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,8 +23,9 @@ type historyLine struct {
 	Round  int
 }
 
-// historyOf merges decisions and events, newest first.
-func historyOf(approvals []editorial.Approval, events []editorial.JobEvent, images []editorial.Image) []historyLine {
+// historyOf merges decisions and events, newest first. Events know callers by
+// their ids only; names are what is known of those, by id.
+func historyOf(approvals []editorial.Approval, events []editorial.JobEvent, images []editorial.Image, names map[string]string) []historyLine {
 	numbers := numbersOf(images)
 	var lines []historyLine
 	for _, a := range approvals {
@@ -31,11 +33,23 @@ func historyOf(approvals []editorial.Approval, events []editorial.JobEvent, imag
 	}
 	for _, e := range events {
 		if line, ok := eventLine(e, numbers); ok {
+			line.Who = firstOf(names[line.Who], line.Who)
 			lines = append(lines, line)
 		}
 	}
 	slices.SortStableFunc(lines, func(a, b historyLine) int { return b.At.Compare(a.At) })
 	return lines
+}
+
+// namesOf are the names of whoever has decided here, and of the reader.
+func namesOf(ctx context.Context, approvals []editorial.Approval) map[string]string {
+	names := map[string]string{caller(ctx): reviewer(ctx)}
+	for _, a := range approvals {
+		if a.Caller != "" && a.Reviewer != "" {
+			names[a.Caller] = a.Reviewer
+		}
+	}
+	return names
 }
 
 // numbersOf says how pictures are called: by round and number.

@@ -242,7 +242,7 @@ func TestAlternativeTextReachesTheReaders(t *testing.T) {
 		t.Errorf("the draft's is %q", draft.Metadata["featured_image_alt"])
 	}
 	w.post("/desk/images/"+img.ID+"/alt", url.Values{"alt": {strings.Repeat("x", 501)}}).wants(t, 422, "What you typed is not lost", strings.Repeat("x", 501))
-	w.get("/desk/drafts/d-1").wants(t, 200, `alt="A white tower at dawn"`, "described picture 1 of round 1")
+	w.get("/desk/drafts/d-1").wants(t, 200, `alt="A white tower at dawn"`, "<strong><bdi>Olga</bdi></strong> described picture 1 of round 1")
 }
 
 func TestWhoIsNotSignedInLosesNothing(t *testing.T) {
