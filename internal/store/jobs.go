@@ -299,6 +299,9 @@ func (f *JobFilter) conditions() (where []string, args []any) {
 	add(f.CreatedBy != "", "created_by = ?", f.CreatedBy)
 	add(f.Stage != "", "EXISTS (SELECT 1 FROM images i WHERE i.job_id = image_jobs.id AND "+cmp.Or(stageCondition[f.Stage], "1 = 0")+")")
 	add(f.Backend != "", "EXISTS (SELECT 1 FROM images i WHERE i.job_id = image_jobs.id AND i.backend = ?)", f.Backend)
+	// A picture is never older than its job: all that is newer than the
+	// generator's last picture need not be looked at.
+	add(f.Backend != "", "created_at <= (SELECT created_at FROM images WHERE backend = ? ORDER BY created_at DESC LIMIT 1)", f.Backend)
 	add(!f.CreatedAfter.IsZero(), "created_at >= ?", stamp{f.CreatedAfter})
 	add(!f.CreatedBefore.IsZero(), "created_at < ?", stamp{f.CreatedBefore})
 	// As a row, so that the index is entered at the cursor; two conditions
