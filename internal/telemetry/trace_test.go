@@ -148,7 +148,7 @@ func TestTakenConnectionsAreCountedWhenTheyEnd(t *testing.T) {
 	})
 	server := httptest.NewServer(telemetry.Requests(metrics, tracing, mux))
 	defer server.Close()
-	client, err := net.Dial("tcp", server.Listener.Addr().String())
+	client, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -133,7 +133,7 @@ func TestNotifyComesAgainWhenItIsAsked(t *testing.T) {
 					if again.Delay != book.postponed {
 						t.Fatalf("the task comes in %v, the row says %v", again.Delay, book.postponed)
 					}
-					time.Sleep(again.Delay + time.Millisecond)
+					<-time.After(again.Delay + time.Millisecond)
 				}
 				if !book.ended || book.failure == nil || len(at) < tt.min || len(at) > tt.max {
 					t.Errorf("ended %v with %v after %d tries, want between %d and %d", book.ended, book.failure, len(at), tt.min, tt.max)
