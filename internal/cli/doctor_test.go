@@ -196,7 +196,7 @@ func TestDoctorProductionFaults(t *testing.T) {
 		{"nothing at the CDN", "PUBLIC_BASE_URL=http://127.0.0.1:1", 2, "fetch", "broken", "cannot be reached", "curl -i", nil},
 		{
 			"a wrong database password", "DATABASE_URL=" + wrongPassword(t), 2, "database", "broken", "refuses this user or password", "psql",
-			map[string]string{"schema": "skipped", "site tables": "skipped", "time-outs": "skipped", "writing": "skipped"},
+			map[string]string{"schema": "skipped", "site tables": "skipped", "time-outs": "skipped", "writing": "skipped", "API keys": "skipped"},
 		},
 	}
 	for _, tt := range tests {
