@@ -49,12 +49,12 @@ func Detach(w http.ResponseWriter, r *http.Request, log *slog.Logger, rest func(
 }
 
 func (d *Detached) run(rest func(*Detached)) {
-	defer d.conn.Close()
+	defer func() { _ = d.conn.Close() }() // nobody is left to tell
 	defer d.recovered(&d.cut)
 	rest(d)
 	if !d.cut {
 		_ = d.SetWriteDeadline(time.Now().Add(lastWords))
-		_, _ = d.conn.Write([]byte("0\r\n\r\n")) // nobody is left to tell
+		_, _ = d.conn.Write([]byte("0\r\n\r\n"))
 	}
 }
 
