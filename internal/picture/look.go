@@ -13,33 +13,40 @@ const (
 	blankSpread = 8
 )
 
-// isBlank reports whether the picture shows nothing.
+// blankPasses is in how many passes the rows are counted: a picture that shows
+// something has said so after the first, whose rows lie evenly over it.
+const blankPasses = 16
+
+// isBlank reports whether the picture shows nothing. It may stop after any pass:
+// pixels that are added only ever spread the values further.
 func (p *Pixels) isBlank() bool {
 	var counts [nrgbaBytes][256]int
-	p.count(&counts)
-	for _, c := range counts {
-		if spread(c, p.Rect.Dx()*p.Rect.Dy()) > blankSpread {
-			return false
+	pixels := p.Rect.Dx() * p.Rect.Dy()
+	for first := range blankPasses {
+		for y := first; y < p.Rect.Dy(); y += blankPasses {
+			count(&counts, p.Pix[y*p.Stride:][:nrgbaBytes*p.Rect.Dx()])
+		}
+		for _, c := range counts {
+			if spread(c, pixels) > blankSpread {
+				return false
+			}
 		}
 	}
 	return true
 }
 
-// count makes each channel's histogram, colours as they look on black: what is
-// invisible does not count as something to see.
-func (p *Pixels) count(counts *[nrgbaBytes][256]int) {
-	for y := range p.Rect.Dy() {
-		row := p.Pix[y*p.Stride:][:nrgbaBytes*p.Rect.Dx()]
-		for ; len(row) >= nrgbaBytes; row = row[nrgbaBytes:] {
-			r, g, b, a := row[0], row[1], row[2], row[3]
-			if a != 0xff {
-				r, g, b = fade(r, a), fade(g, a), fade(b, a)
-			}
-			counts[0][r]++
-			counts[1][g]++
-			counts[2][b]++
-			counts[3][a]++
+// count adds a row to each channel's histogram, colours as they look on black:
+// what is invisible does not count as something to see.
+func count(counts *[nrgbaBytes][256]int, row []byte) {
+	for ; len(row) >= nrgbaBytes; row = row[nrgbaBytes:] {
+		r, g, b, a := row[0], row[1], row[2], row[3]
+		if a != 0xff {
+			r, g, b = fade(r, a), fade(g, a), fade(b, a)
 		}
+		counts[0][r]++
+		counts[1][g]++
+		counts[2][b]++
+		counts[3][a]++
 	}
 }
 

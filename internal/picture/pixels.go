@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"encoding/binary"
 	"image"
 	"image/color"
 	"image/draw"
@@ -28,10 +29,33 @@ func newPixels(img image.Image, h header) *Pixels {
 }
 
 // isOpaque asks the decoder's own type: most of them know without looking at
-// every pixel.
+// every pixel. Of the two most usual ones every pixel is looked at, two at once.
 func isOpaque(img image.Image) bool {
-	m, ok := img.(interface{ Opaque() bool })
-	return ok && m.Opaque()
+	switch m := img.(type) {
+	case *image.RGBA:
+		return isOpaquePix(m.Pix, m.Stride, m.Rect)
+	case *image.NRGBA:
+		return isOpaquePix(m.Pix, m.Stride, m.Rect)
+	case interface{ Opaque() bool }:
+		return m.Opaque()
+	default:
+		return false
+	}
+}
+
+func isOpaquePix(pix []byte, stride int, r image.Rectangle) bool {
+	const alphas = 0xff000000_ff000000
+	for y := range r.Dy() {
+		row := pix[y*stride:][:nrgbaBytes*r.Dx()]
+		all := uint64(alphas)
+		for ; len(row) >= 2*nrgbaBytes; row = row[2*nrgbaBytes:] {
+			all &= binary.LittleEndian.Uint64(row)
+		}
+		if all != alphas || len(row) > 0 && row[3] != 0xff {
+			return false
+		}
+	}
+	return true
 }
 
 func toNRGBA(img image.Image, opaque bool) *image.NRGBA {
