@@ -371,3 +371,53 @@ func BenchmarkPutAndRead1MiB(b *testing.B) {
 		}
 	}
 }
+
+// What is written counts against the quota and is nobody's until it is kept;
+// given up, it leaves nothing behind.
+func TestWriteAndKeep(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, dir, 10)
+	write := func(imageID, facts, data string) *spool.Part {
+		t.Helper()
+		p, err := s.Write(t.Context(), imageID, []byte(facts), []byte(data))
+		if err != nil {
+			t.Fatalf("Write = %v", err)
+		}
+		return p
+	}
+	given := write(image1, "{}", "given up")
+	if found, err := s.Find(image1); err != nil || found != nil {
+		t.Errorf("Find before Keep = %v, %v, want nothing", found, err)
+	}
+	if _, err := s.Write(t.Context(), image2, nil, []byte("late")); !errors.Is(err, spool.ErrFull) {
+		t.Errorf("Write beside 10 bytes of 10 = %v, want ErrFull", err)
+	}
+	if err := given.Close(); err != nil || names(t, dir) != nil {
+		t.Errorf("Close = %v and leaves %v, want nothing", err, names(t, dir))
+	}
+
+	one, two := write(image1, "", "one"), write(image1, "", "two")
+	again := write(image1, "", "one")
+	if err := s.Keep(one, two, again); err != nil {
+		t.Fatalf("Keep = %v", err)
+	}
+	var read bytes.Buffer
+	for _, p := range []*spool.Part{one, two, again} {
+		if _, err := read.ReadFrom(p); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Close(); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	}
+	if read.String() != "onetwoone" {
+		t.Errorf("read %q, want each from its start", read.String())
+	}
+	if found, err := s.Find(image1); err != nil || len(found) != 2 {
+		t.Errorf("Find after Keep = %v, %v, want two", found, err)
+	}
+	if used, _ := s.Usage(); used != 6 {
+		t.Errorf("%d bytes are in use, want 6", used)
+	}
+}

@@ -238,6 +238,15 @@ func (d disk) Put(ctx context.Context, id string, facts, data []byte) (entry spo
 	return entry, err
 }
 
+func (d disk) Write(ctx context.Context, id string, facts, data []byte) (part *spool.Part, err error) {
+	err = d.life.step("spool: write", func() error { part, err = d.Spool.Write(ctx, id, facts, data); return err })
+	return part, err
+}
+
+func (d disk) Keep(parts ...*spool.Part) error {
+	return d.life.step("spool: keep", func() error { return d.Spool.Keep(parts...) })
+}
+
 func (d disk) RemoveImage(id string) error {
 	return d.life.step("spool: remove", func() error { return d.Spool.RemoveImage(id) })
 }

@@ -87,30 +87,46 @@ func (u *upload) prepare(ctx context.Context) ([]object, error) {
 		}
 		// Lost since: finishing the same raw bytes gives the same ones.
 	}
-	err := u.timed(ctx, telemetry.StageFinish, "worker", func(ctx context.Context) error {
-		return u.decoding(ctx, func() error { return u.finish(ctx) })
+	var files []*spool.Part
+	err := u.timed(ctx, telemetry.StageFinish, "worker", func(ctx context.Context) (err error) {
+		err = u.decoding(ctx, func() error {
+			files, err = u.finish(ctx)
+			return err
+		})
+		if err == nil {
+			// The disk takes its time, and other pictures their turn meanwhile.
+			err = u.Spool.Keep(files...)
+		}
+		return err
 	})
+	if err == nil {
+		err = u.UploadRows.Finished(ctx, u.img)
+	}
 	if err != nil {
+		for _, f := range files {
+			_ = f.Close() // the first error is the one to tell
+		}
 		return nil, err
 	}
-	if err := u.UploadRows.Finished(ctx, u.img); err != nil {
-		return nil, err
-	}
-	objects, err := u.finished()
-	if err != nil {
-		// Not the spool's own error: that would mean that the raw bytes, which
-		// were there a moment ago, are lost too.
-		return nil, errors.New("read back the finished picture: " + err.Error())
+	objects := u.objects()
+	for i, f := range files {
+		objects[i].file, objects[i].size = f, f.Bytes
 	}
 	return objects, nil
 }
 
-// finished opens what was finished, each file compared with its digest.
-func (u *upload) finished() ([]object, error) {
+// objects are what the row says is finished, without their files.
+func (u *upload) objects() []object {
 	objects := []object{{key: u.img.Key, sha256: u.img.SHA256, contentType: u.img.ContentType}}
 	for _, r := range u.img.Renditions {
 		objects = append(objects, object{key: r.Key, sha256: r.SHA256, contentType: r.ContentType})
 	}
+	return objects
+}
+
+// finished opens what was finished, each file compared with its digest.
+func (u *upload) finished() ([]object, error) {
+	objects := u.objects()
 	for i := range objects {
 		file, entry, err := u.Spool.Open(u.img.ID, objects[i].sha256)
 		if err != nil {
@@ -122,56 +138,56 @@ func (u *upload) finished() ([]object, error) {
 	return objects, nil
 }
 
-// finish strips, marks and shrinks the raw picture, spools what comes of it and
+// finish strips, marks and shrinks the raw picture, writes what comes of it and
 // fills the image's facts accordingly. All of it happens in a place for work on
-// pixels, the reading and the spooling too, so that no more pictures are in
-// memory than there are places.
-func (u *upload) finish(ctx context.Context) error {
+// pixels, the reading and the writing too, so that no more pictures are in
+// memory than there are places. Keeping and closing the files, in the order of
+// [upload.objects], is the caller's, after an error too.
+func (u *upload) finish(ctx context.Context) (files []*spool.Part, err error) {
 	raw, _, err := u.Spool.Read(u.img.ID, u.img.RawSHA256)
 	if err != nil {
-		return fmt.Errorf("read the spool: %w", err)
+		return nil, fmt.Errorf("read the spool: %w", err)
+	}
+	write := func(e picture.Encoded) (sha256 string, err error) {
+		f, err := u.Spool.Write(ctx, u.img.ID, nil, e.Bytes)
+		if err != nil {
+			return "", fmt.Errorf("spool the finished picture: %w", err)
+		}
+		files = append(files, f)
+		return f.SHA256, nil
 	}
 	prov := provenance(u.img)
 	original, err := picture.Finish(raw, prov)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	u.img.ContentType, u.img.Bytes, u.img.Renditions = original.ContentType, int64(len(original.Bytes)), nil
-	if u.img.SHA256, err = u.spool(ctx, original); err != nil || len(u.Renditions) == 0 {
-		return err
+	if u.img.SHA256, err = write(original); err != nil || len(u.Renditions) == 0 {
+		return files, err
 	}
 	facts, err := picture.Judge(raw, picture.Limits{})
 	if err != nil {
-		return err
+		return files, err
 	}
 	u.img.Placeholder = picture.Placeholder(facts.Pixels)
 	copies, err := picture.Renditions(facts.Pixels, u.Renditions, prov)
 	if err != nil {
-		return err
+		return files, err
 	}
 	for _, c := range copies {
 		key, err := blob.Key(u.img.Key).Rendition(c.Width, c.Ext)
 		if err != nil {
-			return err
+			return files, err
 		}
-		digest, err := u.spool(ctx, c)
+		digest, err := write(c)
 		if err != nil {
-			return err
+			return files, err
 		}
 		u.img.Renditions = append(u.img.Renditions, editorial.Rendition{
 			Key: string(key), SHA256: digest, ContentType: c.ContentType, Width: c.Width, Height: c.Height, Bytes: int64(len(c.Bytes)),
 		})
 	}
-	return nil
-}
-
-// spool keeps a finished file and returns its digest.
-func (u *upload) spool(ctx context.Context, e picture.Encoded) (sha256 string, err error) {
-	entry, err := u.Spool.Put(ctx, u.img.ID, spoolFacts{Kind: kindFinished}.encode(), e.Bytes)
-	if err != nil {
-		return "", fmt.Errorf("spool the finished picture: %w", err)
-	}
-	return entry.SHA256, nil
+	return files, nil
 }
 
 // putAll puts every object and fetches each back through its public URL.

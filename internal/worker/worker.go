@@ -58,6 +58,9 @@ type Outcomes interface {
 // Spool is the disk where bytes wait for upload.
 type Spool interface {
 	Put(ctx context.Context, imageID string, facts, data []byte) (spool.Entry, error)
+	// Write and Keep are the halves of Put: only the second waits for the disk.
+	Write(ctx context.Context, imageID string, facts, data []byte) (*spool.Part, error)
+	Keep(parts ...*spool.Part) error
 	// Find lists an image's complete entries.
 	Find(imageID string) ([]spool.Entry, error)
 	Read(imageID, sha256 string) (data, facts []byte, err error)
@@ -178,7 +181,7 @@ func (w *Worker) decoding(ctx context.Context, fn func() error) error {
 // spoolFacts is the sidecar of a spooled picture: what a worker that finds it
 // after a crash needs to go on without asking the generator again.
 type spoolFacts struct {
-	Kind    string            `json:"kind"` // "raw" or "finished"
+	Kind    string            `json:"kind"` // "raw"; what is finished has no sidecar
 	Backend string            `json:"backend,omitempty"`
 	Model   string            `json:"model,omitempty"`
 	Seed    int64             `json:"seed,omitempty"`
@@ -189,10 +192,7 @@ type spoolFacts struct {
 	Recipe  *editorial.Recipe `json:"recipe,omitempty"`
 }
 
-const (
-	kindRaw      = "raw"
-	kindFinished = "finished"
-)
+const kindRaw = "raw"
 
 func (f spoolFacts) encode() []byte {
 	b, err := json.Marshal(f)
