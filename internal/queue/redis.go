@@ -67,6 +67,7 @@ func connect(rawURL string) (client redis.UniversalClient, closeAfter func(), er
 		client = redis.NewClient(opt)
 	}
 	client.AddHook(patience{})
+	client.AddHook(newUnhurried())
 	return client, none, nil
 }
 
