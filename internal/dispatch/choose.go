@@ -30,14 +30,12 @@ func (d *Dispatch) Choose(ctx context.Context, draftID, imageID, caller string) 
 		// A draft that nobody asked a picture for enters its first round with
 		// the one that was picked: an approval is always of a round.
 		state.Round = max(state.Round, 1)
-		if err := showPicture(ctx, tx, draftID, img); err != nil {
+		p := publication{state: &state, row: &draftRow{id: draftID}}
+		if err := showPicture(ctx, tx, p.row, img); err != nil {
 			return err
 		}
 		after.event(img, "image.chosen", map[string]any{"by": caller})
-		if err := d.publish(ctx, tx, &state, after); err != nil {
-			return err
-		}
-		return tx.SaveDraftImages(ctx, state)
+		return d.publishAndSave(ctx, tx, &p, after)
 	})
 }
 
@@ -75,18 +73,19 @@ func (d *Dispatch) SetPicture(ctx context.Context, draftID, url, caller string) 
 	return job.ID, err
 }
 
-// showPicture writes a picture onto the draft's row, where every front end
-// looks for it.
-func showPicture(ctx context.Context, tx *store.Tx, draftID string, img editorial.Image) error {
-	draft, err := tx.LockContent(ctx, draftID)
+// showPicture puts a picture onto the draft's row, where every front end looks
+// for it; the caller saves the row.
+func showPicture(ctx context.Context, tx *store.Tx, row *draftRow, img editorial.Image) error {
+	draft, err := row.lock(ctx, tx)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil // deleted meanwhile: the picture stays in our own tables
 	}
 	if err != nil {
 		return err
 	}
-	return tx.UpdateDraft(ctx, draftID, map[string]any{
-		"featured_image_url": img.URL, "task_metadata": draftPicture(&draft, img),
+	row.set(map[string]any{
+		"featured_image_url": img.URL, "task_metadata": draftPicture(draft, img),
 		"featured_image_data": PictureFacts(img),
 	})
+	return nil
 }

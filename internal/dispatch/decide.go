@@ -47,19 +47,16 @@ type Outcome struct {
 func (d *Dispatch) Decide(ctx context.Context, dec Decision) (Outcome, error) {
 	var o Outcome
 	err := d.inTx(ctx, func(tx *store.Tx, after *aftermath) error {
-		o = Outcome{}
-		state, err := lockExistingDraft(ctx, tx, dec.DraftID)
-		if err != nil {
-			return err
-		}
-		draft, err := tx.LockContent(ctx, dec.DraftID)
+		state, row, err := lockWholeDraft(ctx, tx, dec.DraftID)
 		if err != nil {
 			return err
 		}
 		if dec.SeenRound != nil && *dec.SeenRound != state.Round {
 			return editorial.Conflictf("round_changed", "other pictures have been asked for meanwhile: this is round %d, not %d; look at them and decide again", state.Round, *dec.SeenRound)
 		}
-		c := &decision{Decision: dec, d: d, tx: tx, after: after, draft: draft, state: state}
+		c := &decision{
+			Decision: dec, publication: publication{state: &state, row: row}, d: d, tx: tx, after: after,
+		}
 		if dec.Approved {
 			err = c.approve(ctx)
 		} else {
@@ -68,39 +65,36 @@ func (d *Dispatch) Decide(ctx context.Context, dec Decision) (Outcome, error) {
 		if err != nil {
 			return err
 		}
-		if err := tx.SaveDraftImages(ctx, c.state); err != nil {
+		if err := c.save(ctx, tx); err != nil {
 			return err
 		}
-		o.JobID, o.Repeated = c.jobID, c.repeated
-		return nil
+		o, err = c.outcome(ctx)
+		return err
 	})
-	if err != nil {
-		return Outcome{}, err
-	}
-	return d.outcome(ctx, dec, o)
+	return o, err
 }
 
-// outcome reads back what is true now, after the commit.
-func (d *Dispatch) outcome(ctx context.Context, dec Decision, o Outcome) (Outcome, error) {
-	var err error
-	if o.Draft, err = d.Store.Draft(ctx, dec.DraftID); err != nil {
-		return Outcome{}, err
+// outcome is what is true when the transaction commits: what it wrote is not
+// read again.
+func (c *decision) outcome(ctx context.Context) (Outcome, error) {
+	o := Outcome{
+		Draft: *c.row.draft, State: *c.state, Post: c.post, JobID: c.jobID, Repeated: c.repeated,
+		Reviewer: c.Reviewer, DecidedAt: c.row.draft.UpdatedAt,
 	}
-	if o.State, err = d.Store.DraftImages(ctx, dec.DraftID); err != nil {
-		return Outcome{}, err
+	last := []editorial.Approval{c.approval}
+	if c.repeated {
+		var err error
+		if last, err = c.tx.Approvals(ctx, c.DraftID); err != nil {
+			return o, err
+		}
 	}
-	approvals, err := d.Store.Approvals(ctx, dec.DraftID)
-	if err != nil {
-		return Outcome{}, err
+	if n := len(last); n > 0 {
+		o.Reviewer, o.DecidedAt = last[n-1].Reviewer, last[n-1].DecidedAt
 	}
-	o.Reviewer, o.DecidedAt = dec.Reviewer, o.Draft.UpdatedAt
-	if n := len(approvals); n > 0 {
-		o.Reviewer, o.DecidedAt = approvals[n-1].Reviewer, approvals[n-1].DecidedAt
-	}
-	if o.State.PostID != "" {
-		post, err := d.Store.Post(ctx, o.State.PostID)
+	if o.Post == nil && o.State.PostID != "" {
+		post, err := c.tx.Post(ctx, o.State.PostID)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return Outcome{}, err
+			return o, err
 		}
 		if err == nil {
 			o.Post = &post
@@ -112,21 +106,20 @@ func (d *Dispatch) outcome(ctx context.Context, dec Decision, o Outcome) (Outcom
 // decision is one Decide under way, inside its transaction.
 type decision struct {
 	Decision
+	publication
 	d        *Dispatch
 	tx       *store.Tx
 	after    *aftermath
-	draft    editorial.Draft
-	state    editorial.DraftImages
 	jobID    string
 	repeated bool
 }
 
 func (c *decision) approve(ctx context.Context) error {
-	status := c.draft.Status.Awaits()
+	status := c.row.draft.Status.Awaits()
 	if status != editorial.DraftPublished && status != editorial.DraftApproved && !status.CanBecome(editorial.DraftApproved) {
-		return editorial.Conflictf("wrong_status", "a task that is %q cannot be approved; it must be awaiting_approval", c.draft.Status)
+		return editorial.Conflictf("wrong_status", "a task that is %q cannot be approved; it must be awaiting_approval", c.row.draft.Status)
 	}
-	if strings.TrimSpace(c.draft.Content()) == "" {
+	if strings.TrimSpace(c.row.draft.Content()) == "" {
 		return editorial.Conflictf("empty_content", "the task has no content to publish yet")
 	}
 	bound, err := c.boundImage(ctx)
@@ -135,16 +128,13 @@ func (c *decision) approve(ctx context.Context) error {
 	}
 	if c.saidBefore(status, bound) {
 		c.repeated = true
-		return c.d.publish(ctx, c.tx, &c.state, c.after)
+		return c.d.publish(ctx, c.tx, &c.publication, c.after)
 	}
 	if err := c.record(ctx, bound); err != nil {
 		return err
 	}
 	if status != editorial.DraftPublished {
-		err := c.setStatus(ctx, editorial.DraftApproved, "approved")
-		if err != nil {
-			return err
-		}
+		c.setStatus(editorial.DraftApproved, "approved")
 	}
 	if bound.ID == "" {
 		if err := c.startMissingRound(ctx); err != nil {
@@ -158,7 +148,7 @@ func (c *decision) approve(ctx context.Context) error {
 	if bound.ID != "" {
 		c.state.ChosenImageID, c.state.HandPicked = bound.ID, true
 	}
-	return c.d.publish(ctx, c.tx, &c.state, c.after)
+	return c.d.publish(ctx, c.tx, &c.publication, c.after)
 }
 
 // saidBefore reports whether the approval adds nothing to what is decided.
@@ -194,7 +184,11 @@ func (c *decision) boundImage(ctx context.Context) (editorial.Image, error) {
 		return editorial.Image{}, err
 	}
 	var img editorial.Image
+	c.round = []editorial.Image{}
 	for _, candidate := range images {
+		if candidate.Round == c.state.Round {
+			c.round = append(c.round, candidate)
+		}
 		// Of equal pictures the newest: an old round's twin is not on the screen.
 		if candidate.ID == c.ImageID || c.ImageID == "" && candidate.SHA256 == c.SHA256 {
 			img = candidate
@@ -219,10 +213,10 @@ func (c *decision) record(ctx context.Context, bound editorial.Image) error {
 		ID: newID(), DraftID: c.DraftID, Round: c.state.Round, Approved: c.Approved,
 		Reviewer: c.Reviewer, Caller: c.Caller, Feedback: c.Feedback, ImageID: bound.ID, SHA256: bound.SHA256,
 	}
-	if err := c.tx.InsertApproval(ctx, a); err != nil {
+	if err := c.tx.InsertApproval(ctx, &a); err != nil {
 		return err
 	}
-	c.state.ApprovalID = a.ID
+	c.approval, c.state.ApprovalID = a, a.ID
 	kind := "draft.rejected"
 	if c.Approved {
 		kind = "draft.approved"
@@ -238,21 +232,22 @@ func (c *decision) record(ctx context.Context, bound editorial.Image) error {
 // enterDecision writes a decision into the history of the round that it is
 // about, where there is one.
 func (c *decision) enterDecision(ctx context.Context, kind string, data map[string]any) error {
-	job, err := c.tx.JobOfRound(ctx, c.DraftID, c.state.Round)
-	if errors.Is(err, store.ErrNotFound) {
+	round, err := c.candidates(ctx, c.tx)
+	if err != nil {
+		return err
+	}
+	if len(round) == 0 {
 		c.after.notes = append(c.after.notes, Note{DraftID: c.DraftID, Type: kind})
 		return nil
 	}
-	c.after.jobEvent(job.ID, c.DraftID, "", kind, data)
-	return err
+	c.after.jobEvent(round[0].JobID, c.DraftID, "", kind, data)
+	return nil
 }
 
-func (c *decision) setStatus(ctx context.Context, status editorial.DraftStatus, approval string) error {
-	c.draft.Status = status
-	now := time.Now().UTC()
-	return c.tx.UpdateDraft(ctx, c.DraftID, map[string]any{
+func (c *decision) setStatus(status editorial.DraftStatus, approval string) {
+	c.row.set(map[string]any{
 		"status": string(status), "approval_status": approval, "approved_by": c.Reviewer,
-		"human_feedback": c.Feedback, "approval_notes": c.Feedback, "approval_timestamp": now,
+		"human_feedback": c.Feedback, "approval_notes": c.Feedback, "approval_timestamp": time.Now().UTC(),
 	})
 }
 
@@ -262,11 +257,14 @@ func (c *decision) startMissingRound(ctx context.Context) error {
 	if c.state.HandPicked && c.state.ChosenImageID != "" {
 		return nil
 	}
-	stored, live, err := c.tx.DraftPictures(ctx, c.DraftID, c.state.Round)
-	if err != nil || live || len(stored) > 0 {
+	round, err := c.candidates(ctx, c.tx)
+	if err != nil {
 		return err
 	}
-	return c.startRound(ctx, editorial.LinkApproval, c.d.requestFor(&c.draft))
+	if stored, live := editorial.Candidates(round); live || len(stored) > 0 {
+		return nil
+	}
+	return c.startRound(ctx, editorial.LinkApproval, c.d.requestFor(c.row.draft))
 }
 
 func (c *decision) startRound(ctx context.Context, rule editorial.LinkRule, req editorial.Request) error {
@@ -284,7 +282,7 @@ func (c *decision) startRound(ctx context.Context, rule editorial.LinkRule, req 
 	c.jobID = newID()
 	job := newJob(c.jobID, s)
 	job.DraftID, job.LinkedBy, job.Trace = c.DraftID, rule, telemetry.Traceparent(ctx)
-	return startRound(ctx, c.tx, &c.state, &job, c.after)
+	return startRound(ctx, c.tx, &c.publication, &job, c.after)
 }
 
 // requestFor is the picture that a draft itself suggests: the foreign one that
@@ -315,7 +313,7 @@ func isForeign(url string, links Links) bool {
 }
 
 func (c *decision) reject(ctx context.Context) error {
-	status := c.draft.Status.Awaits()
+	status := c.row.draft.Status.Awaits()
 	switch {
 	case status == editorial.DraftPublished:
 		return editorial.Conflictf("already_published", "the task is published and cannot be rejected any more")
@@ -323,19 +321,18 @@ func (c *decision) reject(ctx context.Context) error {
 		c.repeated = true
 		return nil
 	case status != editorial.DraftRejected && !status.CanBecome(editorial.DraftRejected):
-		return editorial.Conflictf("wrong_status", "a task that is %q cannot be rejected; it must be awaiting_approval", c.draft.Status)
+		return editorial.Conflictf("wrong_status", "a task that is %q cannot be rejected; it must be awaiting_approval", c.row.draft.Status)
 	}
 	if err := c.record(ctx, editorial.Image{}); err != nil {
 		return err
 	}
 	c.state.ApprovalID, c.state.ApprovedRound, c.state.ApprovedImageID = "", c.state.PublishedRound, ""
 	if !c.NewRound {
-		return c.setStatus(ctx, editorial.DraftRejected, "rejected")
+		c.setStatus(editorial.DraftRejected, "rejected")
+		return nil
 	}
 	// Other pictures are on their way: the draft waits for a decision again.
-	if err := c.setStatus(ctx, editorial.DraftAwaitingApproval, "rejected"); err != nil {
-		return err
-	}
+	c.setStatus(editorial.DraftAwaitingApproval, "rejected")
 	req, err := c.nextRequest(ctx)
 	if err != nil {
 		return err
@@ -348,7 +345,7 @@ func (c *decision) reject(ctx context.Context) error {
 func (c *decision) nextRequest(ctx context.Context) (editorial.Request, error) {
 	job, err := c.tx.JobOfRound(ctx, c.DraftID, c.state.Round)
 	if errors.Is(err, store.ErrNotFound) {
-		return withReason(c.d.requestFor(&c.draft), c.Feedback), nil
+		return withReason(c.d.requestFor(c.row.draft), c.Feedback), nil
 	}
 	if err != nil {
 		return editorial.Request{}, err

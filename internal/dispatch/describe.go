@@ -39,7 +39,8 @@ func (d *Dispatch) Describe(ctx context.Context, imageID, alt, caller string) (e
 		img.AltText = alt
 		after.event(img, "image.described", map[string]any{"by": caller, "alt_text": alt})
 		if img.ID == state.ChosenImageID && img.State == editorial.StateStored {
-			if err := showPicture(ctx, tx, state.DraftID, img); err != nil {
+			row := &draftRow{id: state.DraftID}
+			if err := errors.Join(showPicture(ctx, tx, row, img), row.save(ctx, tx)); err != nil {
 				return err
 			}
 		}

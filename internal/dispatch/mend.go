@@ -75,7 +75,11 @@ func (m *mended) fill(ctx context.Context, tx *store.Tx, f *editorial.Finding) e
 	var value any
 	switch f.Column {
 	case "author_id":
-		author, err := authorOf(ctx, tx, &m.draft)
+		terms, err := findTerms(ctx, tx, &m.draft)
+		if err != nil {
+			return err
+		}
+		author, err := terms.author(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -109,7 +113,11 @@ func (m *mended) category(ctx context.Context, tx *store.Tx) (editorial.Term, er
 	if c, err := tx.Category(ctx, m.post.CategoryID); !errors.Is(err, store.ErrNotFound) {
 		return c, err
 	}
-	return categoryOf(ctx, tx, &m.draft)
+	terms, err := findTerms(ctx, tx, &m.draft)
+	if err != nil {
+		return editorial.Term{}, err
+	}
+	return terms.category(ctx, tx)
 }
 
 // fillTags makes tag_ids and post_tags say the same: where one of them is there
@@ -128,7 +136,11 @@ func (m *mended) fillTags(ctx context.Context, tx *store.Tx, f *editorial.Findin
 		if err != nil {
 			return err
 		}
-		if tags, err = tagsOf(ctx, tx, &m.draft, category); err != nil {
+		terms, err := findTerms(ctx, tx, &m.draft)
+		if err != nil {
+			return err
+		}
+		if tags, err = terms.tags(ctx, tx, &m.draft, category); err != nil {
 			return err
 		}
 	}

@@ -16,8 +16,8 @@ import (
 
 // writePost inserts or updates the post of a draft with every column filled
 // (promise P8). first is true when the post was not public before.
-func (d *Dispatch) writePost(ctx context.Context, tx *store.Tx, state *editorial.DraftImages, draft *editorial.Draft, img editorial.Image) (post editorial.Post, first bool, err error) {
-	old, err := postOfDraft(ctx, tx, *state, draft)
+func (p *publication) writePost(ctx context.Context, tx *store.Tx, draft *editorial.Draft, img editorial.Image) (post editorial.Post, first bool, err error) {
+	old, err := postOfDraft(ctx, tx, *p.state, draft)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return post, false, err
 	}
@@ -26,7 +26,7 @@ func (d *Dispatch) writePost(ctx context.Context, tx *store.Tx, state *editorial
 	if err := fillTerms(ctx, tx, draft, &post); err != nil {
 		return post, false, err
 	}
-	approval, err := approvalOf(ctx, tx, state)
+	approval, err := p.approvalOf(ctx, tx)
 	if err != nil {
 		return post, false, err
 	}
@@ -35,21 +35,22 @@ func (d *Dispatch) writePost(ctx context.Context, tx *store.Tx, state *editorial
 	post.Metadata = postMetadata(old.Metadata, img, approval.Reviewer)
 	post.PublishedAt = old.PublishedAt
 	if post.PublishedAt.IsZero() {
-		post.PublishedAt = time.Now().UTC()
+		post.PublishedAt = time.Now().UTC().Truncate(time.Millisecond) // as it is stored
 	}
 	if exists {
 		post.ID, post.Slug = old.ID, old.Slug
 		first = old.Status != string(editorial.DraftPublished)
-		err = tx.UpdatePost(ctx, post)
-	} else {
-		post.ID, post.Slug, first = newPostID(draft), slugOf(draft), true
-		post.CreatedBy = post.UpdatedBy
-		post.Slug, err = tx.InsertPost(ctx, post)
+		if err := tx.UpdatePost(ctx, post); err != nil {
+			return post, false, err
+		}
+		return post, first, tx.SetPostTags(ctx, post.ID, post.TagIDs)
 	}
-	if err != nil {
+	post.ID, post.Slug = newPostID(draft), slugOf(draft)
+	post.CreatedBy = post.UpdatedBy
+	if post.Slug, err = tx.InsertPost(ctx, post); err != nil {
 		return post, false, err
 	}
-	return post, first, tx.SetPostTags(ctx, post.ID, post.TagIDs)
+	return post, true, tx.AddPostTags(ctx, post.ID, post.TagIDs)
 }
 
 // postOfDraft finds the post that a draft already has, by every tie that a
@@ -83,13 +84,16 @@ func metaString(draft *editorial.Draft, name string) string {
 }
 
 // approvalOf is the approval that is being carried out.
-func approvalOf(ctx context.Context, tx *store.Tx, state *editorial.DraftImages) (editorial.Approval, error) {
-	approvals, err := tx.Approvals(ctx, state.DraftID)
+func (p *publication) approvalOf(ctx context.Context, tx *store.Tx) (editorial.Approval, error) {
+	if p.approval.ID == p.state.ApprovalID {
+		return p.approval, nil
+	}
+	approvals, err := tx.Approvals(ctx, p.state.DraftID)
 	if err != nil {
 		return editorial.Approval{}, err
 	}
 	for _, a := range approvals {
-		if a.ID == state.ApprovalID {
+		if a.ID == p.state.ApprovalID {
 			return a, nil
 		}
 	}

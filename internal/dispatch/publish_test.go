@@ -22,7 +22,10 @@ func (b *bench) jobs() []editorial.Job {
 
 func (b *bench) updateDraft(id string, columns map[string]any) {
 	b.t.Helper()
-	b.must(b.store.InTx(b.t.Context(), func(tx *store.Tx) error { return tx.UpdateDraft(b.t.Context(), id, columns) }))
+	b.must(b.store.InTx(b.t.Context(), func(tx *store.Tx) error {
+		_, err := tx.UpdateDraft(b.t.Context(), id, columns)
+		return err
+	}))
 }
 
 // existingPost makes the post that the site's own pipeline would have made.

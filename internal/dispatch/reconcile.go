@@ -160,11 +160,10 @@ func (d *Dispatch) PublishIfApproved(ctx context.Context, draftID string) (publi
 			return err
 		}
 		before := state.PublishedImageID
-		if err := d.publish(ctx, tx, &state, after); err != nil {
-			return err
-		}
+		p := publication{state: &state, row: &draftRow{id: draftID}}
+		err = d.publishAndSave(ctx, tx, &p, after)
 		published = state.PublishedImageID != before
-		return tx.SaveDraftImages(ctx, state)
+		return err
 	})
 	return published, err
 }

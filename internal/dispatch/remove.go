@@ -150,6 +150,7 @@ func forgetPicture(ctx context.Context, tx *store.Tx, draftID, imageID string) (
 		return false, err
 	}
 	was := state
+	p := publication{state: &state, row: &draftRow{id: draftID}}
 	if state.ChosenImageID == imageID {
 		state.ChosenImageID, state.HandPicked = "", false
 	}
@@ -160,7 +161,7 @@ func forgetPicture(ctx context.Context, tx *store.Tx, draftID, imageID string) (
 		state.ApprovedImageID = ""
 		if state.ApprovedRound > state.PublishedRound {
 			state.ApprovalID, state.ApprovedRound = "", state.PublishedRound
-			err = awaitApprovalAgain(ctx, tx, state)
+			err = awaitApprovalAgain(ctx, tx, p.row)
 			if errors.Is(err, store.ErrNotFound) {
 				err = nil // the draft was deleted
 			}
@@ -169,7 +170,7 @@ func forgetPicture(ctx context.Context, tx *store.Tx, draftID, imageID string) (
 	if err != nil || state == was {
 		return false, err
 	}
-	return true, tx.SaveDraftImages(ctx, state)
+	return true, p.save(ctx, tx)
 }
 
 // clearRows clears the site's rows of a picture.
@@ -288,5 +289,6 @@ func clearDraft(ctx context.Context, tx *store.Tx, draftID, stem string) (change
 	if len(columns) == 0 {
 		return false, nil
 	}
-	return true, tx.UpdateDraft(ctx, draftID, columns)
+	_, err = tx.UpdateDraft(ctx, draftID, columns)
+	return true, err
 }

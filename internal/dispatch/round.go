@@ -2,31 +2,32 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/store"
 )
 
 // startRound makes job the next round of a draft whose row is locked, and
-// changes state accordingly; the caller saves it.
+// changes p accordingly; the caller saves it.
 //
 // Of the round before, queued images are superseded, the ones being generated
 // canceled, and spooled ones go on: they are paid for and end in the history.
 // An approval that waits for its picture carries over when it was blind and is
 // void when it had named a picture of the old round.
-func startRound(ctx context.Context, tx *store.Tx, state *editorial.DraftImages, job *editorial.Job, after *aftermath) error {
-	if err := supersede(ctx, tx, *state, job.ID, after); err != nil {
+func startRound(ctx context.Context, tx *store.Tx, p *publication, job *editorial.Job, after *aftermath) error {
+	if err := supersede(ctx, tx, p, job.ID, after); err != nil {
 		return err
 	}
+	state := p.state
 	waiting := state.Approved() && state.ApprovedRound > state.PublishedRound
 	state.Round++
+	p.round = nil
 	switch {
 	case waiting && !state.Bound():
 		state.ApprovedRound = state.Round
 	case waiting:
 		state.ApprovalID, state.ApprovedImageID = "", ""
-		if err := awaitApprovalAgain(ctx, tx, *state); err != nil {
+		if err := awaitApprovalAgain(ctx, tx, p.row); err != nil {
 			return err
 		}
 	}
@@ -45,30 +46,26 @@ func startRound(ctx context.Context, tx *store.Tx, state *editorial.DraftImages,
 	return nil
 }
 
-func awaitApprovalAgain(ctx context.Context, tx *store.Tx, state editorial.DraftImages) error {
-	draft, err := tx.LockContent(ctx, state.DraftID)
+func awaitApprovalAgain(ctx context.Context, tx *store.Tx, row *draftRow) error {
+	draft, err := row.lock(ctx, tx)
 	if err != nil || draft.Status != editorial.DraftApproved {
 		return err
 	}
-	return tx.UpdateDraft(ctx, state.DraftID, map[string]any{
+	row.set(map[string]any{
 		"status": string(editorial.DraftAwaitingApproval), "approval_status": "pending_human_review",
 	})
+	return nil
 }
 
 // supersede ends the job of the draft's present round at once, so that whoever
 // waits for it hears so and learns where to look instead.
-func supersede(ctx context.Context, tx *store.Tx, state editorial.DraftImages, byJobID string, after *aftermath) error {
-	if state.Round == 0 {
-		return nil
-	}
-	old, err := tx.JobOfRound(ctx, state.DraftID, state.Round)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+func supersede(ctx context.Context, tx *store.Tx, p *publication, byJobID string, after *aftermath) error {
+	round, err := p.candidates(ctx, tx)
+	if err != nil || len(round) == 0 {
 		return err
 	}
-	if old, err = tx.LockJob(ctx, old.ID); err != nil || old.State.IsFinal() {
+	old, err := tx.LockJob(ctx, round[0].JobID)
+	if err != nil || old.State.IsFinal() {
 		return err
 	}
 	for _, img := range old.Images {

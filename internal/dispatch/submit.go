@@ -105,10 +105,14 @@ func (d *Dispatch) acceptWith(ctx context.Context, id string, s Submission) (job
 				return err
 			}
 			after.submitted(job)
-		} else if err := startRound(ctx, tx, &state, &job, after); err != nil {
-			return err
-		} else if err := tx.SaveDraftImages(ctx, state); err != nil {
-			return err
+		} else {
+			p := publication{state: &state, row: &draftRow{id: job.DraftID}}
+			if err := startRound(ctx, tx, &p, &job, after); err != nil {
+				return err
+			}
+			if err := p.save(ctx, tx); err != nil {
+				return err
+			}
 		}
 		if err := rememberKey(ctx, tx, s.Key, id); err != nil {
 			return err
@@ -246,12 +250,29 @@ func linkOf(ctx context.Context, tx *store.Tx, s Submission) (link, error) {
 
 // lockExistingDraft locks a draft's row, unless there is no such draft.
 func lockExistingDraft(ctx context.Context, tx *store.Tx, draftID string) (editorial.DraftImages, error) {
-	if _, err := tx.Draft(ctx, draftID); errors.Is(err, store.ErrNotFound) {
-		return editorial.DraftImages{}, &editorial.Error{
-			Kind: editorial.NotFound, Code: "not_found", Field: "task_id", Message: "there is no task with this id",
-		}
-	} else if err != nil {
-		return editorial.DraftImages{}, err
+	if _, err := tx.Draft(ctx, draftID); err != nil {
+		return editorial.DraftImages{}, orNoTask(err)
 	}
 	return tx.LockDraft(ctx, draftID)
+}
+
+// lockWholeDraft is lockExistingDraft with the row of content_tasks locked too.
+func lockWholeDraft(ctx context.Context, tx *store.Tx, draftID string) (editorial.DraftImages, *draftRow, error) {
+	state, err := tx.LockDraft(ctx, draftID)
+	if err != nil {
+		return state, nil, err
+	}
+	row := &draftRow{id: draftID}
+	// Where there is none, what LockDraft may have inserted is rolled back.
+	_, err = row.lock(ctx, tx)
+	return state, row, orNoTask(err)
+}
+
+func orNoTask(err error) error {
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return &editorial.Error{
+		Kind: editorial.NotFound, Code: "not_found", Field: "task_id", Message: "there is no task with this id",
+	}
 }

@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,15 +17,19 @@ const maxTags = 10
 
 // fillTerms sets author, category and tags, making what is missing.
 func fillTerms(ctx context.Context, tx *store.Tx, draft *editorial.Draft, post *editorial.Post) error {
-	author, err := authorOf(ctx, tx, draft)
+	w, err := findTerms(ctx, tx, draft)
 	if err != nil {
 		return err
 	}
-	category, err := categoryOf(ctx, tx, draft)
+	author, err := w.author(ctx, tx)
 	if err != nil {
 		return err
 	}
-	tags, err := tagsOf(ctx, tx, draft, category)
+	category, err := w.category(ctx, tx)
+	if err != nil {
+		return err
+	}
+	tags, err := w.tags(ctx, tx, draft, category)
 	if err != nil {
 		return err
 	}
@@ -37,49 +40,108 @@ func fillTerms(ctx context.Context, tx *store.Tx, draft *editorial.Draft, post *
 	return nil
 }
 
-// authorOf: the author that the draft names by id or by name, else the site's own.
-func authorOf(ctx context.Context, tx *store.Tx, draft *editorial.Draft) (editorial.Term, error) {
-	if a, err := tx.Author(ctx, metaString(draft, "author_id")); !errors.Is(err, store.ErrNotFound) {
-		return a, err
+func findTerms(ctx context.Context, tx *store.Tx, draft *editorial.Draft) (_ *termsWanted, err error) {
+	w := wantedTerms(draft)
+	w.found, err = tx.FindTerms(ctx, w.asks()...)
+	return w, err
+}
+
+// termsWanted is what a draft says of its terms, and which of them there are.
+type termsWanted struct {
+	authorID, authorName     string
+	categoryID, categoryName string
+	tagIDs, tagNames         []string
+	found                    map[store.TermAsk]editorial.Term
+}
+
+func wantedTerms(draft *editorial.Draft) *termsWanted {
+	w := &termsWanted{
+		authorID: metaString(draft, "author_id"), authorName: strings.TrimSpace(draft.Text("author")),
+		categoryID: metaString(draft, "category_id"), categoryName: strings.TrimSpace(draft.Text("category")),
+		tagIDs: editorial.NormalizeKeywords(draft.Metadata["tag_ids"]), tagNames: draft.Tags,
 	}
-	if name := strings.TrimSpace(draft.Text("author")); name != "" {
-		return tx.EnsureAuthor(ctx, newTerm(name), "")
+	if w.categoryName == "" {
+		w.categoryName = editorial.CategorySlug(draft.Title(), draft.Topic, editorial.Clip(draft.Content(), 2000))
 	}
-	if a, err := tx.Author(ctx, editorial.DefaultAuthorID); !errors.Is(err, store.ErrNotFound) {
-		return a, err
+	if len(w.tagNames) == 0 {
+		w.tagNames = editorial.NormalizeKeywords(draft.Metadata["tags"])
+	}
+	if len(w.tagNames) == 0 {
+		w.tagNames = draft.Keywords()
+	}
+	w.tagNames = w.tagNames[:min(len(w.tagNames), maxTags)]
+	return w
+}
+
+// The questions that the answers are looked up by.
+func authorByID(id string) store.TermAsk   { return store.TermAsk{Table: "authors", ID: id} }
+func categoryByID(id string) store.TermAsk { return store.TermAsk{Table: "categories", ID: id} }
+func tagByID(id string) store.TermAsk      { return store.TermAsk{Table: "tags", ID: id} }
+func categoryNamed(name string) store.TermAsk {
+	return store.TermAsk{Table: "categories", Name: newTerm(name).Name}
+}
+func tagNamed(name string) store.TermAsk {
+	return store.TermAsk{Table: "tags", Name: newTerm(name).Name}
+}
+
+// asks is everything that may have to be looked up, in one statement.
+func (w *termsWanted) asks() []store.TermAsk {
+	asks := []store.TermAsk{authorByID(editorial.DefaultAuthorID), categoryNamed(w.categoryName)}
+	if w.authorID != "" {
+		asks = append(asks, authorByID(w.authorID))
+	}
+	if w.categoryID != "" {
+		asks = append(asks, categoryByID(w.categoryID))
+	}
+	for _, id := range w.tagIDs {
+		asks = append(asks, tagByID(id))
+	}
+	for _, name := range w.tagNames {
+		asks = append(asks, tagNamed(name))
+	}
+	return asks
+}
+
+// author: the one that the draft names by id or by name, else the site's own.
+func (w *termsWanted) author(ctx context.Context, tx *store.Tx) (editorial.Term, error) {
+	if a, ok := w.found[authorByID(w.authorID)]; ok {
+		return a, nil
+	}
+	if w.authorName != "" {
+		return tx.EnsureAuthor(ctx, newTerm(w.authorName), "")
+	}
+	if a, ok := w.found[authorByID(editorial.DefaultAuthorID)]; ok {
+		return a, nil
 	}
 	return tx.EnsureAuthor(ctx, editorial.Term{
 		ID: editorial.DefaultAuthorID, Name: editorial.DefaultAuthorName, Slug: editorial.DefaultAuthorSlug,
 	}, editorial.DefaultAuthorEmail)
 }
 
-// categoryOf: the category that the draft names by id, name or slug, else the
-// one that its words suggest.
-func categoryOf(ctx context.Context, tx *store.Tx, draft *editorial.Draft) (editorial.Term, error) {
-	if c, err := tx.Category(ctx, metaString(draft, "category_id")); !errors.Is(err, store.ErrNotFound) {
-		return c, err
+// category: the one that the draft names by id, name or slug, else the one that
+// its words suggest.
+func (w *termsWanted) category(ctx context.Context, tx *store.Tx) (editorial.Term, error) {
+	for _, ask := range []store.TermAsk{categoryByID(w.categoryID), categoryNamed(w.categoryName)} {
+		if c, ok := w.found[ask]; ok {
+			return c, nil
+		}
 	}
-	if name := strings.TrimSpace(draft.Text("category")); name != "" {
-		return tx.EnsureCategory(ctx, newTerm(name))
-	}
-	slug := editorial.CategorySlug(draft.Title(), draft.Topic, editorial.Clip(draft.Content(), 2000))
-	return tx.EnsureCategory(ctx, newTerm(slug))
+	return tx.EnsureCategory(ctx, newTerm(w.categoryName))
 }
 
-// tagsOf: the tags that the draft names, else its SEO keywords, else the tags
-// whose names its text contains, else its category.
-func tagsOf(ctx context.Context, tx *store.Tx, draft *editorial.Draft, category editorial.Term) ([]editorial.Term, error) {
-	tags, err := tagsByID(ctx, tx, draft)
-	if err != nil || len(tags) > 0 {
-		return tags, err
+// tags: those that the draft names, else its SEO keywords, else the tags whose
+// names its text contains, else its category.
+func (w *termsWanted) tags(ctx context.Context, tx *store.Tx, draft *editorial.Draft, category editorial.Term) (tags []editorial.Term, err error) {
+	for _, id := range w.tagIDs {
+		// Else deleted since, or a name where an id belongs.
+		if tag, ok := w.found[tagByID(id)]; ok {
+			tags = append(tags, tag)
+		}
 	}
-	names := draft.Tags
-	if len(names) == 0 {
-		names = editorial.NormalizeKeywords(draft.Metadata["tags"])
+	if len(tags) > 0 {
+		return tags, nil
 	}
-	if len(names) == 0 {
-		names = draft.Keywords()
-	}
+	names := w.tagNames
 	if len(names) == 0 {
 		if names, err = tagsInText(ctx, tx, draft); err != nil {
 			return nil, err
@@ -89,30 +151,17 @@ func tagsOf(ctx context.Context, tx *store.Tx, draft *editorial.Draft, category 
 		names = []string{category.Name}
 	}
 	seen := make(map[string]bool)
-	for _, name := range names[:min(len(names), maxTags)] {
-		tag, err := tx.EnsureTag(ctx, newTerm(name))
-		if err != nil {
-			return nil, err
+	for _, name := range names {
+		tag, ok := w.found[tagNamed(name)]
+		if !ok {
+			if tag, err = tx.EnsureTag(ctx, newTerm(name)); err != nil {
+				return nil, err
+			}
 		}
 		if !seen[tag.ID] {
 			seen[tag.ID] = true
 			tags = append(tags, tag)
 		}
-	}
-	return tags, nil
-}
-
-func tagsByID(ctx context.Context, tx *store.Tx, draft *editorial.Draft) ([]editorial.Term, error) {
-	var tags []editorial.Term
-	for _, id := range editorial.NormalizeKeywords(draft.Metadata["tag_ids"]) {
-		tag, err := tx.Tag(ctx, id)
-		if errors.Is(err, store.ErrNotFound) {
-			continue // deleted since, or a name where an id belongs
-		}
-		if err != nil {
-			return nil, err
-		}
-		tags = append(tags, tag)
 	}
 	return tags, nil
 }

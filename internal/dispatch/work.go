@@ -173,15 +173,13 @@ func (d *Dispatch) finish(ctx context.Context, img editorial.Image,
 		if img.DraftID == "" || img.Round != state.Round {
 			return nil // late for its round: the history has it, the draft does not
 		}
+		p := publication{state: &state, row: &draftRow{id: img.DraftID}}
 		if ended == editorial.StateStored {
-			if err := d.offer(ctx, tx, &state, img); err != nil {
+			if err := offer(ctx, tx, &p, img); err != nil {
 				return err
 			}
 		}
-		if err := d.publish(ctx, tx, &state, after); err != nil {
-			return err
-		}
-		return tx.SaveDraftImages(ctx, state)
+		return d.publishAndSave(ctx, tx, &p, after)
 	})
 }
 
@@ -210,7 +208,8 @@ func settle(ctx context.Context, tx *store.Tx, job editorial.Job, imageID string
 
 // offer makes a stored picture the draft's when nothing better stands there: a
 // hand-picked one does, and so does a lower number of the same round.
-func (d *Dispatch) offer(ctx context.Context, tx *store.Tx, state *editorial.DraftImages, img editorial.Image) error {
+func offer(ctx context.Context, tx *store.Tx, p *publication, img editorial.Image) error {
+	state := p.state
 	if state.HandPicked && state.ChosenImageID != img.ID {
 		return nil
 	}
@@ -224,5 +223,5 @@ func (d *Dispatch) offer(ctx context.Context, tx *store.Tx, state *editorial.Dra
 		}
 	}
 	state.ChosenImageID = img.ID
-	return showPicture(ctx, tx, img.DraftID, img)
+	return showPicture(ctx, tx, p.row, img)
 }

@@ -172,3 +172,17 @@ func link(text, url string) string {
 	}
 	return `<a href="` + html.EscapeString(url) + `">` + text + `</a>`
 }
+
+// Candidates are the stored ones of a round's images, in the order given, and
+// whether any other is still being made.
+func Candidates(round []Image) (stored []Image, live bool) {
+	for _, img := range round {
+		switch {
+		case img.State == StateStored:
+			stored = append(stored, img)
+		case !img.State.IsFinal():
+			live = true
+		}
+	}
+	return stored, live
+}

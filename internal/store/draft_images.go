@@ -95,14 +95,16 @@ func (r *Reader) ApprovedUnpublished(ctx context.Context, limit int) ([]string, 
 	return ids, nil
 }
 
-// InsertApproval records a decision. Its time is the database's.
-func (t *Tx) InsertApproval(ctx context.Context, a editorial.Approval) error {
-	_, err := t.exec(ctx, `INSERT INTO approvals (id, draft_id, round, approved, reviewer, caller, feedback, image_id, sha256, decided_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {now})`,
+// InsertApproval records a decision. Its time is the database's and is filled in.
+func (t *Tx) InsertApproval(ctx context.Context, a *editorial.Approval) error {
+	var now stamp
+	err := t.one(ctx, &now, `INSERT INTO approvals (id, draft_id, round, approved, reviewer, caller, feedback, image_id, sha256, decided_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {now}) RETURNING decided_at`,
 		a.ID, a.DraftID, a.Round, a.Approved, a.Reviewer, a.Caller, a.Feedback, text(a.ImageID), a.SHA256)
 	if err != nil {
 		return fmt.Errorf("record approval of draft %s: %w", a.DraftID, err)
 	}
+	a.DecidedAt = now.Time
 	return nil
 }
 

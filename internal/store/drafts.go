@@ -23,13 +23,15 @@ func (t *Tx) LockContent(ctx context.Context, id string) (editorial.Draft, error
 	return t.draft(ctx, `SELECT * FROM content_tasks WHERE task_id = ? {lock}`, id)
 }
 
-func (r *Reader) draft(ctx context.Context, query, id string) (editorial.Draft, error) {
-	rows, err := r.queryRows(ctx, query, id)
+// draft is the row that a statement returns, whose last argument is its id.
+func (r *Reader) draft(ctx context.Context, query string, args ...any) (editorial.Draft, error) {
+	id := args[len(args)-1]
+	rows, err := r.queryRows(ctx, query, args...)
 	if err != nil {
-		return editorial.Draft{}, fmt.Errorf("read draft %s: %w", id, err)
+		return editorial.Draft{}, fmt.Errorf("draft %s: %w", id, err)
 	}
 	if len(rows) == 0 {
-		return editorial.Draft{}, fmt.Errorf("read draft %s: %w", id, ErrNotFound)
+		return editorial.Draft{}, fmt.Errorf("draft %s: %w", id, ErrNotFound)
 	}
 	return draftOf(rows[0]), nil
 }
@@ -124,17 +126,14 @@ func (t *Tx) InsertDraft(ctx context.Context, id string, columns map[string]any)
 	return nil
 }
 
-// UpdateDraft sets columns of a draft; those that this database lacks are
-// passed over.
-func (t *Tx) UpdateDraft(ctx context.Context, id string, columns map[string]any) error {
+// UpdateDraft sets columns of a draft and returns its row as it is then, or
+// ErrNotFound; columns that this database lacks are passed over.
+func (t *Tx) UpdateDraft(ctx context.Context, id string, columns map[string]any) (editorial.Draft, error) {
 	w := &write{}
 	writeColumns(w, columns)
 	w.setExpr("updated_at", "{now}")
 	w = w.only(t.site, "content_tasks")
-	if _, err := t.exec(ctx, w.update("content_tasks", "task_id = ?"), append(w.args, id)...); err != nil {
-		return fmt.Errorf("update draft %s: %w", id, err)
-	}
-	return nil
+	return t.draft(ctx, w.update("content_tasks", "task_id = ?")+" RETURNING *", append(w.args, id)...)
 }
 
 // DeleteDraft removes a draft's row; its pictures stay, listed by nobody, until

@@ -149,24 +149,6 @@ func (r *Reader) QueuePosition(ctx context.Context, img editorial.Image) (int, e
 	return n, nil
 }
 
-// DraftPictures are the stored pictures of a draft's round, lowest number
-// first, and whether any other candidate of the round is still being made.
-func (r *Reader) DraftPictures(ctx context.Context, draftID string, round int) (stored []editorial.Image, live bool, err error) {
-	images, err := r.ImagesOfRound(ctx, draftID, round)
-	if err != nil {
-		return nil, false, err
-	}
-	for _, img := range images {
-		switch {
-		case img.State == editorial.StateStored:
-			stored = append(stored, img)
-		case !img.State.IsFinal():
-			live = true
-		}
-	}
-	return stored, live, nil
-}
-
 // SetAltText changes what a picture's alternative text says.
 func (t *Tx) SetAltText(ctx context.Context, imageID, alt string) error {
 	_, err := t.exec(ctx, `UPDATE images SET alt_text = ?, updated_at = {now} WHERE id = ?`, alt, imageID)

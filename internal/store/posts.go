@@ -171,10 +171,20 @@ func (t *Tx) SetPostTags(ctx context.Context, postID string, tagIDs []string) er
 	if _, err := t.exec(ctx, `DELETE FROM post_tags WHERE post_id = ?`, postID); err != nil {
 		return fmt.Errorf("clear tags of post %s: %w", postID, err)
 	}
+	return t.AddPostTags(ctx, postID, tagIDs)
+}
+
+// AddPostTags gives a post tags beside those that it has.
+func (t *Tx) AddPostTags(ctx context.Context, postID string, tagIDs []string) error {
+	if len(tagIDs) == 0 {
+		return nil
+	}
+	var args []any
 	for _, id := range tagIDs {
-		if _, err := t.exec(ctx, `INSERT INTO post_tags (post_id, tag_id) VALUES (?, ?) ON CONFLICT DO NOTHING`, postID, id); err != nil {
-			return fmt.Errorf("tag post %s: %w", postID, err)
-		}
+		args = append(args, postID, id)
+	}
+	if _, err := t.exec(ctx, `INSERT INTO post_tags (post_id, tag_id) VALUES `+rows(len(tagIDs), `(?, ?)`)+` ON CONFLICT DO NOTHING`, args...); err != nil {
+		return fmt.Errorf("tag post %s: %w", postID, err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/glad-labs/frontispiece/internal/editorial"
 )
@@ -106,6 +107,46 @@ func (r *Reader) named(ctx context.Context, table, name string) (editorial.Term,
 		return editorial.Term{}, fmt.Errorf("%s %q: %w", table, name, ErrNotFound)
 	}
 	return terms[0], nil
+}
+
+// TermAsk is a question for one term: by its id where that is given, else by
+// its name or slug, which authors cannot be asked for.
+type TermAsk struct{ Table, ID, Name string }
+
+// FindTerms answers several questions in one statement, with the ids and names
+// of what there is; what there is none of is absent.
+func (r *Reader) FindTerms(ctx context.Context, asks ...TermAsk) (map[TermAsk]editorial.Term, error) {
+	found := make(map[TermAsk]editorial.Term, len(asks))
+	var each []string
+	var args []any
+	for i, ask := range asks {
+		where := `lower(name) = lower(?) OR slug = ? ORDER BY name LIMIT 1`
+		switch {
+		case isUUID(ask.ID):
+			where, args = `id = ?`, append(args, ask.ID)
+		case ask.ID != "":
+			continue // no row has such an id
+		default:
+			args = append(args, ask.Name, ask.Name)
+		}
+		each = append(each, fmt.Sprintf(`SELECT nth, CAST(id AS text) AS id, name FROM (SELECT %d AS nth, id, name FROM %s WHERE %s) AS t%[1]d`,
+			i, ask.Table, where))
+	}
+	if len(each) == 0 {
+		return found, nil
+	}
+	var rows []struct {
+		Nth  int    `db:"nth"`
+		ID   string `db:"id"`
+		Name string `db:"name"`
+	}
+	if err := r.all(ctx, &rows, strings.Join(each, " UNION ALL "), args...); err != nil {
+		return nil, fmt.Errorf("find terms: %w", err)
+	}
+	for _, row := range rows {
+		found[asks[row.Nth]] = editorial.Term{ID: row.ID, Name: row.Name}
+	}
+	return found, nil
 }
 
 // Categories lists every category by name.

@@ -45,19 +45,24 @@ func (a *API) draft(ctx context.Context, id string) (Draft, error) {
 	if err != nil {
 		return Draft{}, err
 	}
-	jobs, err := a.Store.Jobs(ctx, store.JobFilter{DraftID: id, Limit: maxRounds})
-	if err != nil {
-		return Draft{}, err
-	}
-	approvals, err := a.Store.Approvals(ctx, id)
-	if err != nil {
-		return Draft{}, err
-	}
 	post, err := a.postOf(ctx, images)
 	if err != nil {
 		return Draft{}, err
 	}
-	v := viewDraft(&d, images, jobs, approvals, post)
+	return a.withHistory(ctx, &d, images, post)
+}
+
+// withHistory reads a draft's rounds and decisions beside what is known of it.
+func (a *API) withHistory(ctx context.Context, d *editorial.Draft, images editorial.DraftImages, post *editorial.Post) (Draft, error) {
+	jobs, err := a.Store.Jobs(ctx, store.JobFilter{DraftID: d.ID, Limit: maxRounds})
+	if err != nil {
+		return Draft{}, err
+	}
+	approvals, err := a.Store.Approvals(ctx, d.ID)
+	if err != nil {
+		return Draft{}, err
+	}
+	v := viewDraft(d, images, jobs, approvals, post)
 	known := a.progressOf(ctx, jobs...)
 	for i := range v.Rounds {
 		v.Rounds[i].showProgress(known)
@@ -241,15 +246,16 @@ func (a *API) decide(ctx context.Context, d dispatch.Decision, feedbackField str
 			return nil, err
 		}
 	}
-	if _, err := a.readDraft(ctx, d.DraftID); err != nil {
-		return nil, err
-	}
 	d.Reviewer, d.Caller = reviewer(ctx, d.Reviewer), caller(ctx)
 	o, err := a.Dispatch.Decide(ctx, d)
+	var e *editorial.Error
+	if errors.As(err, &e) && e.Kind == editorial.NotFound {
+		_, err = a.readDraft(ctx, d.DraftID) // which tells whether there ever was one
+	}
 	if err != nil {
 		return nil, inOurWords(err)
 	}
-	v, err := a.draft(ctx, d.DraftID)
+	v, err := a.withHistory(ctx, &o.Draft, o.State, o.Post)
 	if err != nil {
 		return nil, err
 	}

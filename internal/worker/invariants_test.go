@@ -109,7 +109,8 @@ func (c *checker) draft(id string) {
 	if !state.Approved() {
 		return
 	}
-	stored, _, err := c.store.DraftPictures(c.t.Context(), id, state.Round)
+	round, err := c.store.ImagesOfRound(c.t.Context(), id, state.Round)
+	stored, _ := editorial.Candidates(round)
 	c.must(err)
 	waiting := state.ApprovedRound > state.PublishedRound
 	named := state.ApprovedImageID
