@@ -35,7 +35,7 @@ type Decision struct {
 type Outcome struct {
 	Draft     editorial.Draft
 	State     editorial.DraftImages
-	Post      *editorial.Post // nil while nothing is published
+	Post      *editorial.Post // nil while nothing is published; its times of creation and change may be zero
 	Reviewer  string
 	DecidedAt time.Time
 	JobID     string // the round that the decision started, if it did
