@@ -109,7 +109,25 @@ func ourPipeline(ctx context.Context) error {
 		UploadTimeout: time.Minute, UploadFor: time.Hour, MaxWait: time.Minute, Renditions: cfg.Renditions, Decoders: 2,
 	})
 	go w.Run(ctx, nil)
+	go reconcile(ctx, rows, log)
 	return workOff(q, w, disk.ID(), log, rows.last)
+}
+
+// reconcile does what a worker does every 15 s: a task that a busy Redis did not
+// take in time would keep the whole figure waiting.
+func reconcile(ctx context.Context, rows *counted, log *slog.Logger) {
+	ticker := time.NewTicker(15 * time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if _, err := rows.Reconcile(ctx); err != nil {
+				log.Warn("reconcile", "error", err)
+			}
+		}
+	}
 }
 
 // workOff starts both servers and answers how long they took for everything.
