@@ -48,11 +48,15 @@ type pace struct {
 	lease     time.Duration // of a claim without a heartbeat
 	reconcile time.Duration // between two looks at what is due
 	maxWait   time.Duration // longest back-off
+	// upload is how often an idle worker looks for uploads; 0: as often as for
+	// anything else. Each look at a real Redis costs CPU on both sides, and what
+	// comes after seconds of generating can wait a moment.
+	upload time.Duration
 }
 
 var (
 	embeddedPace   = pace{lease: 20 * time.Second, reconcile: 5 * time.Second, maxWait: 30 * time.Second}
-	productionPace = pace{lease: time.Minute, reconcile: 15 * time.Second, maxWait: 4 * time.Minute}
+	productionPace = pace{lease: time.Minute, reconcile: 15 * time.Second, maxWait: 4 * time.Minute, upload: 200 * time.Millisecond}
 )
 
 // App is a program that is open and not yet running.

@@ -31,9 +31,9 @@ func (a *App) runServers(ctx context.Context, w *worker.Worker) error {
 func (a *App) runUploading(ctx context.Context, w *worker.Worker) error {
 	return a.serve(ctx, queue.ServerConfig{
 		Queues:      map[string]int{tasks.UploadQueue(a.spool.ID()): 1},
-		Concurrency: a.cfg.UploadConcurrency,
-		Handlers:    map[string]queue.HandlerFunc{tasks.TypeUpload: w.Upload},
-		Grace:       a.cfg.ShutdownGrace, Log: a.log, Tracing: a.tracing,
+		Concurrency: a.cfg.UploadConcurrency, CheckInterval: a.pace.upload,
+		Handlers: map[string]queue.HandlerFunc{tasks.TypeUpload: w.Upload},
+		Grace:    a.cfg.ShutdownGrace, Log: a.log, Tracing: a.tracing,
 	})
 }
 
