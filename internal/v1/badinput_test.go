@@ -57,7 +57,7 @@ func TestBadSubmissionsNameTheField(t *testing.T) {
 		"count 6":                   {`{` + prompt + `,"count":6}`, 422, "count"},
 		"no sources":                {`{` + prompt + `,"sources":[]}`, 422, "sources"},
 		"an unknown source":         {`{` + prompt + `,"sources":["magic"]}`, 422, "sources[0]"},
-		"a source twice":            {`{` + prompt + `,"sources":["stock","stock"]}`, 422, "sources"},
+		"a source that is a list":   {`{` + prompt + `,"sources":[[]]}`, 422, "sources[0]"},
 		"an unknown draft":          {`{` + prompt + `,"draft_id":"nope"}`, 422, "draft_id"},
 		"a draft id with a NUL":     {`{` + prompt + `,"draft_id":"a\u0000b"}`, 422, "draft_id"},
 		"an unknown field":          {`{` + prompt + `,"colour":"red"}`, 422, "colour"},

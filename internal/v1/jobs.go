@@ -38,7 +38,7 @@ type Submission struct {
 	Seed           *int64   `json:"seed,omitempty" minimum:"0" maximum:"4294967295" doc:"Candidate n gets seed+n-1; left out, the service chooses"`
 	Count          int      `json:"count,omitempty" minimum:"1" maximum:"5" default:"1" doc:"Candidates to choose from"`
 	Page           int      `json:"page,omitempty" minimum:"1" maximum:"100" default:"1" doc:"Page of stock photos, to be offered others"`
-	Sources        []string `json:"sources,omitempty" enum:"stock,generated" minItems:"1" maxItems:"2" uniqueItems:"true" nullable:"false" doc:"Who may answer; stock photos are asked first. Left out: generated"`
+	Sources        []string `json:"sources,omitempty" enum:"stock,generated" minItems:"1" maxItems:"2" nullable:"false" doc:"Who may answer; stock photos are asked first. Left out: generated"`
 	Generator      string   `json:"generator,omitempty" maxLength:"40" doc:"The one that is to answer, of those in the capabilities; it alone is asked, whatever sources says" example:"sdcpp"`
 	Timeout        int      `json:"timeout,omitempty" minimum:"5" maximum:"86400" doc:"Seconds within which the pictures have to be made, waiting included; then the job fails with deadline_exceeded. Left out: as long as it takes"`
 	DraftID        string   `json:"draft_id,omitempty" maxLength:"255" doc:"Makes the job the draft's next round"`

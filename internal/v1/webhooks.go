@@ -39,14 +39,14 @@ type WebhookURLs struct {
 type NewWebhook struct {
 	URL         string   `json:"url" minLength:"1" maxLength:"2000" doc:"With https, of a public host; WEBHOOK_PRIVATE_NETWORKS allows others"`
 	Description string   `json:"description,omitempty" maxLength:"200"`
-	Events      []string `json:"events,omitempty" enum:"image.stored,image.failed,draft.approved,draft.rejected,post.published,post.updated" minItems:"1" uniqueItems:"true" nullable:"false" doc:"Left out: all of them"`
+	Events      []string `json:"events,omitempty" enum:"image.stored,image.failed,draft.approved,draft.rejected,post.published,post.updated" minItems:"1" nullable:"false" doc:"Left out: all of them"`
 }
 
 // WebhookChange is the body of PATCH /v1/webhooks/{id}: what is left out stays.
 type WebhookChange struct {
 	URL         *string  `json:"url,omitempty" minLength:"1" maxLength:"2000"`
 	Description *string  `json:"description,omitempty" maxLength:"200"`
-	Events      []string `json:"events,omitempty" enum:"image.stored,image.failed,draft.approved,draft.rejected,post.published,post.updated" minItems:"1" uniqueItems:"true" nullable:"false"`
+	Events      []string `json:"events,omitempty" enum:"image.stored,image.failed,draft.approved,draft.rejected,post.published,post.updated" minItems:"1" nullable:"false"`
 	Enabled     *bool    `json:"enabled,omitempty"`
 }
 

@@ -82,6 +82,7 @@ func TestWebhooksRefuse(t *testing.T) {
 		`{"url":"https://a:b@example.com"}`:                           "url",
 		`{"url":"nonsense"}`:                                          "url",
 		`{"url":"https://example.com","events":["image.exploded"]}`:   "events[0]",
+		`{"url":"https://example.com","events":[{}]}`:                 "events[0]",
 		`{"url":"https://example.com","events":[]}`:                   "events",
 		`{"url":"https://example.com","secret":"whsec_mine"}`:         "secret",
 		`{"events":["image.stored"]}`:                                 "url",
