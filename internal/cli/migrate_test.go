@@ -39,7 +39,8 @@ func TestMigrateForPrograms(t *testing.T) {
 		Database        string
 		New             bool
 		Taken, Due, Now []string
-	}) {
+	},
+	) {
 		t.Helper()
 		if err := json.Unmarshal([]byte(s.mustType(line)), &m); err != nil {
 			t.Fatalf("%s: %v", line, err)

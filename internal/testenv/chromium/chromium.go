@@ -191,7 +191,7 @@ func (tab *Tab) Capture(s Screen, file string) {
 	if err != nil {
 		tab.t.Fatal(err)
 	}
-	if err := os.WriteFile(file, out.Data, 0o644); err != nil { //nolint:gosec // a picture for docs/screenshots
+	if err := os.WriteFile(file, out.Data, 0o644); err != nil {
 		tab.t.Fatal(err)
 	}
 }
