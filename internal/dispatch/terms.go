@@ -77,9 +77,11 @@ func wantedTerms(draft *editorial.Draft) *termsWanted {
 func authorByID(id string) store.TermAsk   { return store.TermAsk{Table: "authors", ID: id} }
 func categoryByID(id string) store.TermAsk { return store.TermAsk{Table: "categories", ID: id} }
 func tagByID(id string) store.TermAsk      { return store.TermAsk{Table: "tags", ID: id} }
+
 func categoryNamed(name string) store.TermAsk {
 	return store.TermAsk{Table: "categories", Name: newTerm(name).Name}
 }
+
 func tagNamed(name string) store.TermAsk {
 	return store.TermAsk{Table: "tags", Name: newTerm(name).Name}
 }
