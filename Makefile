@@ -6,9 +6,9 @@ LINT         := $(BIN)/golangci-lint-$(LINT_VERSION)
 FUZZTIME     ?= 30s
 BENCHTIME    ?= 1s
 PKG          ?= ./...
-# The tests of one package run beside those of another; more than the cores
-# only makes the timing tests of both wait for each other.
 GOTEST       := go test -race -shuffle=on -timeout=20m
+# Those that take longest begin first, so that none is left to run alone.
+FIRST        := ./internal/e2e ./internal/worker ./internal/dispatch ./internal/desk
 
 # What is tested, checked and released is built by the Go that go.mod names, also
 # on a machine whose own is older and told to stay so (make GOTOOLCHAIN=local
@@ -28,7 +28,7 @@ run: ## run everything in one process, with nothing installed
 	go run ./cmd/api
 
 test: $(BIN)/withservices ## the whole proof: brings and starts Redis, PostgreSQL and an S3 server, skips nothing
-	$(BIN)/withservices $(GOTEST) $(PKG)
+	$(BIN)/withservices $(GOTEST) $(if $(filter ./...,$(PKG)),$(FIRST)) $(PKG)
 
 test-fast: ## the tests that need nothing, each skip saying what would have run
 	go test -shuffle=on $(PKG)
