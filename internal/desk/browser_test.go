@@ -2,148 +2,47 @@ package desk_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
-	"github.com/glad-labs/frontispiece/internal/app"
-	"github.com/glad-labs/frontispiece/internal/config"
+	"github.com/glad-labs/frontispiece/internal/app/apptest"
 	"github.com/glad-labs/frontispiece/internal/imagegen"
 	"github.com/glad-labs/frontispiece/internal/imagegen/card"
-	"github.com/glad-labs/frontispiece/internal/testenv"
+	"github.com/glad-labs/frontispiece/internal/testenv/chromium"
 )
-
-// patience is how long a test waits for something. Only one that fails waits so
-// long, and a machine may be busy with much else.
-const patience = 3 * time.Minute
-
-// chromium is one browser for all tests; each has a tab in a profile of its own.
-var chromium struct {
-	sync.Mutex
-	ctx  context.Context
-	stop func()
-}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if chromium.stop != nil {
-		chromium.stop()
-	}
+	chromium.Stop()
 	os.Exit(code)
 }
 
-// browser returns a tab, of a window of the given size in CSS pixels. Where
-// there is no Chromium the test is skipped.
-func browser(t *testing.T, width, height int64) context.Context {
+// window returns a tab in a window of the given size in CSS pixels.
+func window(t *testing.T, width, height int64) *chromium.Tab {
 	t.Helper()
-	chromium.Lock()
-	defer chromium.Unlock()
-	if chromium.ctx == nil {
-		path, err := exec.LookPath("chromium")
-		if err != nil {
-			testenv.Missing(t, "chromium")
-		}
-		options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-			chromedp.Flag("font-render-hinting", "none"), chromedp.Flag("disable-gpu", true))
-		alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), options...)
-		ctx, stop := chromedp.NewContext(alloc)
-		chromium.ctx, chromium.stop = ctx, func() { stop(); stopAlloc() }
-		if err := chromedp.Do(ctx); err != nil {
-			t.Fatalf("start chromium: %v", err)
-		}
-	}
-	ctx, stop := chromedp.NewContext(chromium.ctx, chromedp.WithNewBrowserContext())
-	t.Cleanup(stop)
-	ctx, cancel := context.WithTimeout(ctx, 4*patience)
-	t.Cleanup(cancel)
-	window(ctx, t, width, height)
-	return ctx
-}
-
-type step = chromedp.Action[chromedp.Void]
-
-// window makes the page see a window of a size; a narrow one is a phone's.
-func window(ctx context.Context, t *testing.T, width, height int64) {
-	t.Helper()
-	do(ctx, t, command(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-		Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 600,
-	}))
-}
-
-// command is a command of the browser's protocol whose answer is nobody's need.
-func command[P, R any](c cdp.Command[P, R], params P) step {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, c, params)
-		return err
-	})
-}
-
-// do runs steps in a tab; when one fails the test says what the page says.
-func do(ctx context.Context, t *testing.T, steps ...step) {
-	t.Helper()
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		look, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		text, _ := chromedp.Run(look, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
-		t.Fatalf("%v; the page says:\n%s", err, text)
-	}
-}
-
-// eval is the value of an expression in the page, awaited when it is a promise.
-func eval[T any](ctx context.Context, t *testing.T, expression string) T {
-	t.Helper()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
-	if err != nil {
-		t.Fatalf("%s: %v", expression, err)
-	}
-	return v
+	tab := chromium.Open(t)
+	tab.Resize(chromium.Screen{Width: width, Height: height})
+	return tab
 }
 
 // js runs a script in the page.
-func js(script string) step { return chromedp.Evaluate[chromedp.Void](script) }
+func js(script string) chromium.Step { return chromedp.Evaluate[chromedp.Void](script) }
 
-// until waits for an expression to be true, also across the loading of another
-// page, in which it throws or cannot be asked.
-func until(expression string) step {
-	ask := chromedp.Evaluate[bool]("!!(" + expression + ")")
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		ctx, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
-		tick := time.NewTicker(25 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			is, err := ask(ctx, t)
-			if is {
-				return nil
-			}
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("wait until %s: %w", expression, errors.Join(ctx.Err(), err))
-			case <-tick.C:
-			}
-		}
-	})
-}
+var until = chromium.Until
 
-func click(selector string) step { return chromedp.Click(chromedp.CSS(selector)) }
+func click(selector string) chromium.Step { return chromedp.Click(chromedp.CSS(selector)) }
 
-func visible(selector string) step { return chromedp.WaitVisible(chromedp.CSS(selector)) }
+func visible(selector string) chromium.Step { return chromedp.WaitVisible(chromedp.CSS(selector)) }
 
 // program is the embedded program inside the test, with a generator that the
 // test holds the brush of.
@@ -157,62 +56,9 @@ type program struct {
 func startProgram(t *testing.T, env ...string) *program {
 	t.Helper()
 	s := newStudio(t)
-	addr := freeAddr(t)
-	environ := append([]string{
-		"DATA_DIR=" + t.TempDir(), "LISTEN_ADDR=" + addr, "GENERATORS=sdwebui+" + s.URL, "GENERATE_ATTEMPTS=1", "LOG_LEVEL=ERROR",
-	}, env...)
-	cfg, err := config.Load(environ)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	a, err := app.Open(ctx, app.API, cfg, app.Logger(cfg, t.Output()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	banner := &lines{told: make(chan struct{})}
-	var running sync.WaitGroup
-	running.Go(func() { report(t, a.RunAPI(ctx, banner)) })
-	running.Go(func() { report(t, a.RunWorker(ctx)) })
-	t.Cleanup(func() {
-		s.open()
-		stop()
-		running.Wait()
-		report(t, a.Close())
-	})
-	select {
-	case <-banner.told: // it listens
-	case <-time.After(patience):
-		t.Fatal("the program never said where it listens")
-	}
-	return &program{base: "http://" + addr, studio: s}
-}
-
-func report(t *testing.T, err error) {
-	if err != nil {
-		t.Errorf("the program: %v", err)
-	}
-}
-
-// lines closes told at the first write.
-type lines struct {
-	once sync.Once
-	told chan struct{}
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.once.Do(func() { close(l.told) })
-	return len(p), nil
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	base, _ := apptest.Start(t, append([]string{"GENERATORS=sdwebui+" + s.URL, "GENERATE_ATTEMPTS=1"}, env...)...)
+	t.Cleanup(s.open) // before the program stops, which waits for its pictures
+	return &program{base: base, studio: s}
 }
 
 // studio is a generator of the web UI's kind that paints cards. It can be told

@@ -1,59 +1,56 @@
 package desk_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/glad-labs/frontispiece/internal/testenv"
+	"github.com/glad-labs/frontispiece/internal/testenv/chromium"
 )
 
 // An editor's day, from an empty desk to a retried job, in a real browser.
 func TestAnEditorsDay(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t)
-	ctx := browser(t, 1280, 800)
+	tab := window(t, 1280, 800)
 	p.studio.close()
 
 	// The root leads to the desk, and its button fills it.
-	do(ctx, t, chromedp.Navigate(p.base+"/"), click("#samples"), until(`document.querySelectorAll('.draft').length === 3`))
-	if at := eval[string](ctx, t, `location.pathname`); at != "/desk" {
+	tab.Do(chromedp.Navigate(p.base+"/"), click("#samples"), until(`document.querySelectorAll('.draft').length === 3`))
+	if at := chromium.Eval[string](tab, `location.pathname`); at != "/desk" {
 		t.Errorf("the root led to %s", at)
 	}
-	lighthouse, tram := openOf(ctx, t, "Lighthouse"), openOf(ctx, t, "Tram")
+	lighthouse, tram := openOf(tab, t, "Lighthouse"), openOf(tab, t, "Tram")
 
 	// Pictures arrive while one looks, and nothing on the page moves for it.
-	do(ctx, t, chromedp.Navigate(p.base+lighthouse), until(`[...document.querySelectorAll('.cand progress')].some(p => p.value > 10)`))
-	before := eval[float64](ctx, t, progressNow)
-	do(ctx, t, until(fmt.Sprintf(`%s > %f`, progressNow, before)))
+	tab.Do(chromedp.Navigate(p.base+lighthouse), until(`[...document.querySelectorAll('.cand progress')].some(p => p.value > 10)`))
+	before := chromium.Eval[float64](tab, progressNow)
+	tab.Do(until(fmt.Sprintf(`%s > %f`, progressNow, before)))
 	p.studio.open()
-	do(ctx, t, until(`document.querySelectorAll('.cand .pick:not(:disabled)').length === 3`))
+	tab.Do(until(`document.querySelectorAll('.cand .pick:not(:disabled)').length === 3`))
 	// Nor when the time that has passed takes more room.
-	do(ctx, t, js(`for (const at of document.querySelectorAll('main time')) at.textContent = '59 min ago'`))
-	still(ctx, t, "a draft whose pictures arrive")
+	tab.Do(js(`for (const at of document.querySelectorAll('main time')) at.textContent = '59 min ago'`))
+	still(tab, t, "a draft whose pictures arrive")
 
 	// The second of three, as readers would meet it, and then for real.
-	do(ctx, t, click(".cand:nth-of-type(2) .open"), until(`document.querySelector('#decide .see-1').checkVisibility()`))
-	second := eval[string](ctx, t, `document.querySelector('.pick:checked').value.split(':')[0]`)
-	do(ctx, t, click("#decide .see-1 [data-key=a]"), until(`document.querySelector('#said')?.innerText.includes('published')`),
+	tab.Do(click(".cand:nth-of-type(2) .open"), until(`document.querySelector('#decide .see-1').checkVisibility()`))
+	second := chromium.Eval[string](tab, `document.querySelector('.pick:checked').value.split(':')[0]`)
+	tab.Do(click("#decide .see-1 [data-key=a]"), until(`document.querySelector('#said')?.innerText.includes('published')`),
 		until(`document.querySelector('#c-`+second+` .tag.published')`))
-	do(ctx, t, chromedp.Navigate(p.base+"/desk/posts"), until(`document.querySelector('.post .shot')?.naturalWidth > 0`))
-	still(ctx, t, "the published posts")
+	tab.Do(chromedp.Navigate(p.base+"/desk/posts"), until(`document.querySelector('.post .shot')?.naturalWidth > 0`))
+	still(tab, t, "the published posts")
 	if list := fmt.Sprint(p.api(t, "GET", "/api/posts", nil)); !strings.Contains(list, "Lighthouse Keeper") {
 		t.Errorf("the public API lists %s", list)
 	}
 
 	// A reason, and other pictures that heed it.
-	do(ctx, t, chromedp.Navigate(p.base+tram), until(`document.querySelectorAll('.cand .pick:not(:disabled)').length === 3`),
+	tab.Do(chromedp.Navigate(p.base+tram), until(`document.querySelectorAll('.cand .pick:not(:disabled)').length === 3`),
 		chromedp.SendKeys(chromedp.CSS("#reason"), "with more people"), click("#reject [name=new_round]"), click("#reject .btn"),
 		until(`document.querySelector('#draft-meta').innerText.includes('round 2')`),
 		until(`document.querySelectorAll('.cand .pick:not(:disabled)').length >= 3`),
@@ -62,22 +59,22 @@ func TestAnEditorsDay(t *testing.T) {
 	// A job that fails, says why, and works when it is retried.
 	odd := p.draft(t, "An Impossible Staircase", nil)
 	p.call(t, "POST", "/desk/drafts/"+odd+"/pictures", "prompt=an+impossible+staircase&count=1")
-	do(ctx, t, chromedp.Navigate(p.base+"/desk/jobs"), until(`document.querySelector('.job .why')?.innerText.includes('asks for the impossible')`))
+	tab.Do(chromedp.Navigate(p.base+"/desk/jobs"), until(`document.querySelector('.job .why')?.innerText.includes('asks for the impossible')`))
 	p.studio.mu.Lock()
 	p.studio.lenient = true
 	p.studio.mu.Unlock()
-	do(ctx, t, js(`for (const at of document.querySelectorAll('main time')) at.textContent = '59 min ago'`))
-	still(ctx, t, "the jobs, one of which fails")
-	do(ctx, t, click(".job:has(.why) [value^=retry]"), until(`document.querySelector('#said')`),
+	tab.Do(js(`for (const at of document.querySelectorAll('main time')) at.textContent = '59 min ago'`))
+	still(tab, t, "the jobs, one of which fails")
+	tab.Do(click(".job:has(.why) [value^=retry]"), until(`document.querySelector('#said')`),
 		until(`!document.querySelector('.job .why') && document.querySelector('.job').innerText.includes('Ready')`))
 }
 
 // key presses a key as a keyboard does, so that a page that uses it up keeps it
 // out of the field that it leads to.
-func key(k string) step {
+func key(k string) chromium.Step {
 	return chromedp.Steps(
-		command(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: "keyDown", Key: k, Text: k}),
-		command(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: "keyUp", Key: k}),
+		chromium.Command(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: "keyDown", Key: k, Text: k}),
+		chromium.Command(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: "keyUp", Key: k}),
 	)
 }
 
@@ -85,15 +82,15 @@ func key(k string) step {
 const progressNow = `Math.max(...[...document.querySelectorAll('.cand progress')].map(p => p.value))`
 
 // openOf is the page of the draft in the list whose title has a word in it.
-func openOf(ctx context.Context, t *testing.T, word string) string {
+func openOf(tab *chromium.Tab, t *testing.T, word string) string {
 	t.Helper()
-	return eval[string](ctx, t, `[...document.querySelectorAll('[data-open]')].find(a => a.text.includes('`+word+`')).getAttribute('href')`)
+	return chromium.Eval[string](tab, `[...document.querySelectorAll('[data-open]')].find(a => a.text.includes('`+word+`')).getAttribute('href')`)
 }
 
 // still fails when anything has moved that the reader did not move.
-func still(ctx context.Context, t *testing.T, what string) {
+func still(tab *chromium.Tab, t *testing.T, what string) {
 	t.Helper()
-	moved := eval[[]string](ctx, t, `new Promise(done => {
+	moved := chromium.Eval[[]string](tab, `new Promise(done => {
 		const moved = [];
 		const place = r => [r.x, r.y, r.width, r.height].map(n => Math.round(10 * n) / 10).join();
 		new PerformanceObserver(list => {
@@ -112,17 +109,17 @@ func still(ctx context.Context, t *testing.T, what string) {
 func TestKeysAlone(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t)
-	ctx := browser(t, 1280, 800)
+	tab := window(t, 1280, 800)
 	p.call(t, http.MethodPost, "/desk/samples", "")
-	do(ctx, t, chromedp.Navigate(p.base+"/desk"), until(stored(6)))
-	still(ctx, t, "the list of drafts")
-	do(ctx, t, key("j"), key("j"), until(`document.activeElement.matches('.draft:nth-child(2)')`),
+	tab.Do(chromedp.Navigate(p.base+"/desk"), until(stored(6)))
+	still(tab, t, "the list of drafts")
+	tab.Do(key("j"), key("j"), until(`document.activeElement.matches('.draft:nth-child(2)')`),
 		key("2"), until(`document.activeElement.querySelector('.pick-1').checked`),
 		key("a"), until(`document.activeElement.innerText === 'Approve'`))
-	if outline := eval[string](ctx, t, `getComputedStyle(document.activeElement).outlineStyle`); outline != "solid" {
+	if outline := chromium.Eval[string](tab, `getComputedStyle(document.activeElement).outlineStyle`); outline != "solid" {
 		t.Errorf("the focus is not to be seen: outline %s", outline)
 	}
-	do(ctx, t, chromedp.KeyEvent(kb.Enter), until(`document.querySelector('#said')?.innerText.includes('published')`),
+	tab.Do(chromedp.KeyEvent(kb.Enter), until(`document.querySelector('#said')?.innerText.includes('published')`),
 		until(`document.activeElement.matches('.draft:nth-child(2)')`), // the keys go on where they were
 		key("o"), until(`location.pathname.startsWith('/desk/drafts/') && document.documentElement.classList.contains('js')`),
 		key("2"), key("z"), visible("#zoom[open]"), until(`document.getElementById('zoom-caption').innerText === 'Picture 2 (2 of 3)'`),
@@ -141,35 +138,29 @@ func TestKeysAlone(t *testing.T) {
 func TestEveryPageIsAccessible(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t)
-	ctx := browser(t, 1280, 800)
+	tab := window(t, 1280, 800)
 	pages := map[string]string{"empty": "/desk"}
 	look := func() {
-		for _, scheme := range []string{"light", "dark"} {
-			do(ctx, t, command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
-			}))
+		for _, screen := range chromium.Screens() {
+			tab.Resize(screen)
 			for name, path := range pages {
-				do(ctx, t, chromedp.Navigate(p.base+path))
-				accessible(ctx, t, name+" in "+scheme)
+				tab.Do(chromedp.Navigate(p.base + path))
+				accessible(tab, t, name+" in "+screen.Name)
+				if width := chromium.Eval[int64](tab, `document.documentElement.scrollWidth`); width > screen.Width {
+					t.Errorf("%s in %s is %d pixels wide, of %d", name, screen.Name, width, screen.Width)
+				}
 			}
 		}
-		window(ctx, t, 360, 780)
-		for name, path := range pages {
-			do(ctx, t, chromedp.Navigate(p.base+path))
-			if width := eval[int](ctx, t, `document.documentElement.scrollWidth`); width > 360 {
-				t.Errorf("%s is %d pixels wide on a phone of 360", name, width)
-			}
-		}
-		window(ctx, t, 1280, 800)
+		tab.Resize(chromium.Screen{Width: 1280, Height: 800})
 	}
 	look()
 	p.call(t, http.MethodPost, "/desk/samples", "")
 	odd := p.draft(t, "An Impossible Staircase", nil)
 	p.call(t, http.MethodPost, "/desk/drafts/"+odd+"/pictures", "prompt=an+impossible+staircase&count=2")
-	do(ctx, t, chromedp.Navigate(p.base+"/desk"), until(stored(6)), until(`document.querySelectorAll('.notice.error').length > 0`))
-	lighthouse := openOf(ctx, t, "Lighthouse")
-	do(ctx, t, chromedp.Navigate(p.base+openOf(ctx, t, "Tram")), click("#decide .see-0 [data-key=a]"), until(`document.querySelector('#said')`))
-	job := eval[string](ctx, t, `fetch('/desk/jobs').then(r => r.text()).then(s => s.match(/\/desk\/jobs\/[0-9a-f-]{36}/)[0])`)
+	tab.Do(chromedp.Navigate(p.base+"/desk"), until(stored(6)), until(`document.querySelectorAll('.notice.error').length > 0`))
+	lighthouse := openOf(tab, t, "Lighthouse")
+	tab.Do(chromedp.Navigate(p.base+openOf(tab, t, "Tram")), click("#decide .see-0 [data-key=a]"), until(`document.querySelector('#said')`))
+	job := chromium.Eval[string](tab, `fetch('/desk/jobs').then(r => r.text()).then(s => s.match(/\/desk\/jobs\/[0-9a-f-]{36}/)[0])`)
 	pages = map[string]string{
 		"drafts": "/desk", "draft": lighthouse, "failed draft": "/desk/drafts/" + odd, "posts": "/desk/posts", "jobs": "/desk/jobs", "job": job,
 		"no such page": "/desk/nothing",
@@ -177,26 +168,13 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	look()
 }
 
-// accessible lets axe-core look at the page that stands in the tab.
-func accessible(ctx context.Context, t *testing.T, what string) {
+// accessible fails when axe-core finds something serious in the page.
+func accessible(tab *chromium.Tab, t *testing.T, what string) {
 	t.Helper()
-	file := os.Getenv("AXE")
-	if file == "" {
-		testenv.Missing(t, "axe-core (AXE)")
-	}
-	axe, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	do(ctx, t, js(string(axe)))
-	for _, v := range eval[[]string](ctx, t, serious) {
-		t.Errorf("%s: %s", what, v)
+	for _, violation := range tab.Axe() {
+		t.Errorf("%s: %s", what, violation)
 	}
 }
-
-const serious = `axe.run(document, {resultTypes: ['violations']}).then(r => r.violations
-	.filter(v => v.impact === 'serious' || v.impact === 'critical')
-	.map(v => v.id + ': ' + v.help + ': ' + v.nodes.map(n => n.html.slice(0, 160)).slice(0, 3).join(' | ')))`
 
 var (
 	pickIn = regexp.MustCompile(`value="([0-9a-f-]{36}:[0-9a-f]{64})"`)

@@ -11,7 +11,9 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/glad-labs/frontispiece/internal/app/apptest"
 	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/testenv/chromium"
 )
 
 // site is the desk of a world on an address that stays its own while the server
@@ -26,7 +28,7 @@ type site struct {
 func serveSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{t: t, world: newWorld(t)}
-	s.start(freeAddr(t))
+	s.start(apptest.FreeAddr(t))
 	t.Cleanup(s.stop)
 	return s
 }
@@ -56,17 +58,17 @@ func TestALostConnection(t *testing.T) {
 	s := serveSite(t)
 	id := s.world.draft("d-1", "A Lighthouse", nil)
 	s.world.ask(id, 1)
-	ctx := browser(t, 1280, 800)
-	do(ctx, t, chromedp.Navigate(s.base+"/desk/drafts/d-1"), until(`document.documentElement.classList.contains('js')`),
+	tab := window(t, 1280, 800)
+	tab.Do(chromedp.Navigate(s.base+"/desk/drafts/d-1"), until(`document.documentElement.classList.contains('js')`),
 		chromedp.SendKeys(chromedp.CSS("#reason"), "a long and careful reason"))
 	s.stop()
-	do(ctx, t, until(`document.getElementById('lost').innerText.includes('The connection is lost')`), click("#reject .btn"),
+	tab.Do(until(`document.getElementById('lost').innerText.includes('The connection is lost')`), click("#reject .btn"),
 		until(`document.getElementById('lost').innerText.includes('Not sent')`))
-	if at := eval[string](ctx, t, `location.pathname + ' ' + document.getElementById('reason').value`); at != "/desk/drafts/d-1 a long and careful reason" {
+	if at := chromium.Eval[string](tab, `location.pathname + ' ' + document.getElementById('reason').value`); at != "/desk/drafts/d-1 a long and careful reason" {
 		t.Errorf("after a form sent into nowhere the page is %s", at)
 	}
 	s.start(strings.TrimPrefix(s.base, "http://"))
-	do(ctx, t, until(`document.getElementById('lost').hidden`), click("#reject .btn"), until(`document.getElementById('said')?.innerText.includes('Rejected')`))
+	tab.Do(until(`document.getElementById('lost').hidden`), click("#reject .btn"), until(`document.getElementById('said')?.innerText.includes('Rejected')`))
 	if s.world.status(id) != editorial.DraftRejected {
 		t.Errorf("the draft is %s", s.world.status(id))
 	}
@@ -78,8 +80,8 @@ func TestImpatienceAndOldPages(t *testing.T) {
 	s := serveSite(t)
 	id := s.world.draft("d-1", "A Lighthouse", nil)
 	old := s.world.finish(s.world.ask(id, 1).Images[0].ID)
-	ctx := browser(t, 1280, 800)
-	do(ctx, t, chromedp.Navigate(s.base+"/desk/drafts/d-1"), until(`document.documentElement.classList.contains('js')`),
+	tab := window(t, 1280, 800)
+	tab.Do(chromedp.Navigate(s.base+"/desk/drafts/d-1"), until(`document.documentElement.classList.contains('js')`),
 		chromedp.DoubleClick(chromedp.CSS("#ask form > .btn")), until(`document.getElementById('said')`))
 	state, err := s.world.store.DraftImages(t.Context(), id)
 	if err != nil || state.Round != 2 {
@@ -90,7 +92,7 @@ func TestImpatienceAndOldPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.world.finish(rounds[id].Images[0].ID)
-	do(ctx, t, until(`document.querySelector('.pick:not(:disabled)')`), chromedp.SendKeys(chromedp.CSS("#reason"), "not sent yet"),
+	tab.Do(until(`document.querySelector('.pick:not(:disabled)')`), chromedp.SendKeys(chromedp.CSS("#reason"), "not sent yet"),
 		// As if the page had been in a drawer since the first round.
 		js(`document.querySelector('.pick:checked').value = '`+old.ID+`:`+old.SHA256+`'; document.querySelector('#decide').requestSubmit()`),
 		until(`document.getElementById('problem')?.innerText.includes('Newer pictures have taken this one')`),
@@ -114,25 +116,24 @@ func TestASessionEnds(t *testing.T) {
 	}
 	p.token = token
 	id := p.draft(t, "A Lighthouse at Night", nil)
-	ctx := browser(t, 1280, 800)
+	tab := window(t, 1280, 800)
 	signIn := chromedp.Steps(visible("[name=credential]"), chromedp.SendKeys(chromedp.CSS("[name=credential]"), token), click(".sign .btn"))
-	do(ctx, t, chromedp.Navigate(p.base+"/desk/drafts/"+id), visible("[name=credential]"))
-	accessible(ctx, t, "login")
-	do(ctx, t, chromedp.SendKeys(chromedp.CSS("[name=credential]"), "nonsense"), click(".sign .btn"), visible(".sign .notice"))
-	accessible(ctx, t, "refused login")
-	do(ctx, t, signIn, visible("#reason"), chromedp.SendKeys(chromedp.CSS("#reason"), "the tower is on the wrong side"))
+	tab.Do(chromedp.Navigate(p.base+"/desk/drafts/"+id), visible("[name=credential]"))
+	accessible(tab, t, "login")
+	tab.Do(chromedp.SendKeys(chromedp.CSS("[name=credential]"), "nonsense"), click(".sign .btn"), visible(".sign .notice"))
+	accessible(tab, t, "refused login")
+	tab.Do(signIn, visible("#reason"), chromedp.SendKeys(chromedp.CSS("#reason"), "the tower is on the wrong side"))
 
 	signOut := `fetch('/desk/logout', {method: 'POST'}).then(r => r.ok)`
-	if !eval[bool](ctx, t, signOut) {
+	if !chromium.Eval[bool](tab, signOut) {
 		t.Fatal("could not sign out")
 	}
-	do(ctx, t, click("#reject .btn"), until(`document.querySelector('.typed textarea')?.value === 'the tower is on the wrong side'`))
-	accessible(ctx, t, "ended session")
+	tab.Do(click("#reject .btn"), until(`document.querySelector('.typed textarea')?.value === 'the tower is on the wrong side'`))
+	accessible(tab, t, "ended session")
 	// In the other tab that the page offers, which has the same cookies.
-	tab, closeTab := chromedp.NewContext(ctx)
-	defer closeTab()
-	do(tab, t, chromedp.Navigate(p.base+"/desk/login"), signIn, until(`location.pathname === '/desk'`))
-	do(ctx, t, click(".typed .btn"), until(`document.getElementById('said')?.innerText.includes('Rejected')`))
+	other := tab.Another()
+	other.Do(chromedp.Navigate(p.base+"/desk/login"), signIn, until(`location.pathname === '/desk'`))
+	tab.Do(click(".typed .btn"), until(`document.getElementById('said')?.innerText.includes('Rejected')`))
 	if status := p.api(t, http.MethodGet, "/api/content/tasks/"+id, nil)["status"]; status != string(editorial.DraftRejected) {
 		t.Errorf("the draft is %v", status)
 	}
@@ -144,16 +145,16 @@ func TestOnAPhone(t *testing.T) {
 	p := startProgram(t)
 	id := p.draft(t, "A Lighthouse for a Thumb", nil)
 	p.call(t, http.MethodPost, "/desk/drafts/"+id+"/pictures", "prompt=A+lighthouse&count=2")
-	ctx := browser(t, 360, 780)
-	do(ctx, t, chromedp.Navigate(p.base+"/desk"), until(stored(2)),
+	tab := window(t, 360, 780)
+	tab.Do(chromedp.Navigate(p.base+"/desk"), until(stored(2)),
 		click(".who summary"), click(".menu [value=dark]"), until(`document.documentElement.dataset.theme === 'dark'`),
 		click(".draft .chip-1"), until(`document.querySelector('.draft .pick-1').checked`),
 		click(".draft [data-open]"), until(`location.pathname.startsWith('/desk/drafts/') && document.documentElement.classList.contains('js')`))
-	if in := eval[bool](ctx, t, `(r => r.top >= 0 && r.bottom <= innerHeight)(document.querySelector('#decide .see-0 .btn').getBoundingClientRect())`); !in {
+	if in := chromium.Eval[bool](tab, `(r => r.top >= 0 && r.bottom <= innerHeight)(document.querySelector('#decide .see-0 .btn').getBoundingClientRect())`); !in {
 		t.Error("the button that approves is not on the first screen")
 	}
-	do(ctx, t, click(".cand:nth-of-type(2) .open"), until(`document.querySelector('#decide .see-1').checkVisibility()`))
-	second := eval[string](ctx, t, `document.querySelector('.pick-1').value.split(':')[0]`)
-	do(ctx, t, click("#decide .see-1 .btn"), until(`document.querySelector('#said')?.innerText.includes('published')`),
+	tab.Do(click(".cand:nth-of-type(2) .open"), until(`document.querySelector('#decide .see-1').checkVisibility()`))
+	second := chromium.Eval[string](tab, `document.querySelector('.pick-1').value.split(':')[0]`)
+	tab.Do(click("#decide .see-1 .btn"), until(`document.querySelector('#said')?.innerText.includes('published')`),
 		until(`document.querySelector('#c-`+second+` .tag.published')`), click(".bar nav [href='/desk/posts']"), until(`document.querySelector('.post')`))
 }

@@ -2,24 +2,21 @@ package ops_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 
 	"github.com/glad-labs/frontispiece/internal/app"
-	"github.com/glad-labs/frontispiece/internal/config"
+	"github.com/glad-labs/frontispiece/internal/app/apptest"
 	"github.com/glad-labs/frontispiece/internal/dispatch"
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/store"
@@ -42,64 +39,17 @@ type program struct {
 
 func startProgram(t *testing.T, env ...string) *program {
 	t.Helper()
-	addr := freeAddr(t)
-	cfg, err := config.Load(append([]string{"DATA_DIR=" + t.TempDir(), "LISTEN_ADDR=" + addr, "LOG_LEVEL=ERROR"}, env...))
+	base, cfg := apptest.Start(t, env...)
+	operator, err := app.OpenOperator(t.Context(), cfg, app.Logger(cfg, t.Output()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	log := app.Logger(cfg, t.Output())
-	a, err := app.Open(ctx, app.API, cfg, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	banner := &lines{told: make(chan struct{})}
-	var running sync.WaitGroup
-	running.Go(func() { report(t, a.RunAPI(ctx, banner)) })
-	running.Go(func() { report(t, a.RunWorker(ctx)) })
 	t.Cleanup(func() {
-		stop()
-		running.Wait()
-		report(t, a.Close())
+		if err := operator.Close(); err != nil {
+			t.Error(err)
+		}
 	})
-	select {
-	case <-banner.told: // it listens
-	case <-time.After(30 * time.Second):
-		t.Fatal("the program never said where it listens")
-	}
-	operator, err := app.OpenOperator(ctx, cfg, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { report(t, operator.Close()) })
-	return &program{t, "http://" + addr, operator}
-}
-
-func report(t *testing.T, err error) {
-	if err != nil {
-		t.Errorf("the program: %v", err)
-	}
-}
-
-// lines closes told at the first write.
-type lines struct {
-	once sync.Once
-	told chan struct{}
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.once.Do(func() { close(l.told) })
-	return len(p), nil
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	return &program{t, base, operator}
 }
 
 func (p *program) must(err error) {
@@ -215,7 +165,7 @@ func studio(t *testing.T) string {
 }
 
 // nobody is an address at which nothing listens.
-func nobody(t *testing.T) string { return "sdwebui+http://" + freeAddr(t) }
+func nobody(t *testing.T) string { return "sdwebui+http://" + apptest.FreeAddr(t) }
 
 // calm and stormy are the two rooms that are looked at.
 func calm(t *testing.T) *program {
@@ -279,7 +229,10 @@ func TestScreenshots(t *testing.T) {
 		for _, screen := range screens {
 			tab.Resize(screen)
 			tab.Do(chromedp.Navigate(p.base+path), chromium.Until(ready))
-			tab.Capture(screen, filepath.Join(dir, "ops-"+name+"-"+screen.Name+".webp"))
+			// All of it: what to press stands at the top, why below.
+			screen.Height = max(screen.Height, chromium.Eval[int64](tab, `document.documentElement.scrollHeight`))
+			tab.Resize(screen)
+			tab.Capture(filepath.Join(dir, "ops-"+name+"-"+screen.Name+".webp"))
 		}
 	}
 	shoot(calm(t), "calm", "/ops", isCalm, chromium.Screens()...)

@@ -41,8 +41,9 @@ func Stop() {
 	}
 }
 
-// patience is how long a tab may live: a busy machine's time for one test.
-const patience = 4 * time.Minute
+// patience is how long a step waits for something. Only a test that fails waits
+// so long, and a machine may be busy with much else.
+const patience = 3 * time.Minute
 
 // Tab is a page with a profile of its own.
 type Tab struct {
@@ -71,9 +72,16 @@ func Open(t testing.TB) *Tab {
 	}
 	ctx, stop := chromedp.NewContext(running.ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(stop)
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, 4*patience)
 	t.Cleanup(cancel)
 	return &Tab{ctx, t}
+}
+
+// Another returns a second tab with the profile of the first.
+func (tab *Tab) Another() *Tab {
+	ctx, stop := chromedp.NewContext(tab.ctx)
+	tab.t.Cleanup(stop)
+	return &Tab{ctx, tab.t}
 }
 
 // Step is something to do in a tab.
@@ -113,16 +121,16 @@ func (tab *Tab) Resize(s Screen) {
 		scheme = "dark"
 	}
 	tab.Do(
-		command(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+		Command(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 			Width: s.Width, Height: s.Height, DeviceScaleFactor: 1, Mobile: s.Width < phone,
 		}),
-		command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 		}))
 }
 
-// command is a command of the browser's protocol whose answer is nobody's need.
-func command[P, R any](c cdp.Command[P, R], params P) Step {
+// Command is a command of the browser's protocol whose answer is nobody's need.
+func Command[P, R any](c cdp.Command[P, R], params P) Step {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, c, params)
 		return err
@@ -144,7 +152,7 @@ func Eval[T any](tab *Tab, expression string) T {
 func Until(expression string) Step {
 	ask := chromedp.Evaluate[bool]("!!(" + expression + ")")
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
 		tick := time.NewTicker(25 * time.Millisecond)
 		defer tick.Stop()
@@ -180,12 +188,9 @@ func (tab *Tab) Axe() []string {
 		.map(v => v.id + ': ' + v.help + ': ' + v.nodes.map(n => n.html.slice(0, 160)).slice(0, 3).join(' | ')))`)
 }
 
-// Capture writes what the whole page looks like, as WebP, with nothing below
-// the window cut off.
-func (tab *Tab) Capture(s Screen, file string) {
+// Capture writes what the window shows, as WebP.
+func (tab *Tab) Capture(file string) {
 	tab.t.Helper()
-	s.Height = max(s.Height, Eval[int64](tab, `document.documentElement.scrollHeight`))
-	tab.Resize(s)
 	quality := int64(80)
 	out, err := chromedp.Call(tab.ctx, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{Format: cdppage.CaptureScreenshotFormatWebp, Quality: &quality})
 	if err != nil {
