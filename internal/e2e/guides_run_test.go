@@ -26,7 +26,7 @@ func TestCommandsWorkInProduction(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := startSite(t, plan{
-				workers: 1, env: []string{"JWT_SECRET_KEY=" + strings.Repeat("0123456789abcdef", 2), "EDITORS=7"},
+				workers: 1, env: []string{"JWT_SECRET_KEY=" + strings.Repeat("0123456789abcdef", 2), "EDITORS=7", "OPERATORS=1"},
 				uploader: func(t testing.TB, gw blobtest.Gateway) blobtest.Gateway {
 					uploader := gw.User(t, "uploader")
 					grantModuleRights(t, gw, uploader.AccessKeyID, "*")

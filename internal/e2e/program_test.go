@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -186,13 +187,19 @@ func eventually(t testing.TB, within time.Duration, ask func() error) {
 	}
 }
 
-// freeAddr is a loopback address that nobody listens on at the moment.
+// freeAddr is a loopback address that nobody listens on at the moment. Its port
+// is below those that the system gives to whoever asks for any, as clients do:
+// one of them would have it before the program that it is meant for, or while
+// that is down.
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(20000)))
+		if err == nil {
+			l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port below 32000 is free")
+	return ""
 }
