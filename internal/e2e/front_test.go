@@ -51,10 +51,13 @@ func startFront(t testing.TB, next http.Handler) *front {
 
 func (f *front) up() {
 	f.t.Helper()
-	l, err := net.Listen("tcp", f.addr)
-	if err != nil {
-		f.t.Fatal(err)
-	}
+	// A program that another test is starting holds every socket of this process
+	// for the moment between its fork and its exec.
+	var l net.Listener
+	eventually(f.t, soon, func() (err error) {
+		l, err = net.Listen("tcp", f.addr)
+		return err
+	})
 	server := &http.Server{Handler: f}
 	go server.Serve(l)
 	f.mu.Lock()
