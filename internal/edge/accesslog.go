@@ -16,8 +16,9 @@ const maxLogged = 256
 // accessLog writes one line a request when it ends: errors of ours as errors,
 // the probes of orchestrators at debug level. What a client did not wait for is
 // no error, whatever its status would have been. A request whose connection was
-// taken ends when that is closed. It logs no query values, no headers but the user agent and no bodies: prompts, keys and tokens are in
-// those. Whatever the client chose is cut short, and quoting it is slog's.
+// taken ends when that is closed. It logs no query values, no headers but the
+// user agent and no bodies: prompts, keys and tokens are in those. Whatever the
+// client chose is cut short, and quoting it is slog's.
 func accessLog(log *slog.Logger) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -26,13 +27,13 @@ func accessLog(log *slog.Logger) Middleware {
 			// The router strips prefixes off the request that it passes on.
 			method, path := cut(r.Method), cut(r.URL.Path)
 			client, agent, id := remote(r), cut(r.UserAgent()), RequestID(r.Context())
-			ctx := r.Context() // for its values; the line is written after its end
+			ctx := r.Context() // and not r, which would be kept for as long as a taken connection
 			rec.ended = func() {
 				status := rec.status
 				if status == 0 {
 					status = http.StatusOK
 				}
-				log.LogAttrs(ctx, levelOf(r, path, status), "request",
+				log.LogAttrs(ctx, levelOf(ctx, path, status), "request",
 					slog.String("method", method), slog.String("path", path), slog.Int("status", status),
 					slog.Int64("bytes", rec.bytes), slog.Duration("took", time.Since(begun).Round(time.Microsecond)),
 					slog.String("remote", client), slog.String("agent", agent), slog.String("request_id", id))
@@ -47,9 +48,9 @@ func accessLog(log *slog.Logger) Middleware {
 	}
 }
 
-func levelOf(r *http.Request, path string, status int) slog.Level {
+func levelOf(ctx context.Context, path string, status int) slog.Level {
 	switch {
-	case status >= http.StatusInternalServerError && !errors.Is(r.Context().Err(), context.Canceled):
+	case status >= http.StatusInternalServerError && !errors.Is(ctx.Err(), context.Canceled):
 		return slog.LevelError
 	case path == "/healthz" || path == "/readyz" || path == "/metrics":
 		return slog.LevelDebug

@@ -37,7 +37,8 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 
 // Serve serves h on ln until ctx ends, and then drains: no new connections,
 // what is being answered gets grace to finish, be it by a handler or by
-// [Detach]. It returns nil after a clean drain, and an error when requests had to be cut off or the listener broke.
+// [Detach]. It returns nil after a clean drain, and an error when requests had
+// to be cut off or the listener broke.
 //
 // The requests' contexts do not end with ctx: a request in the middle of its
 // work is let finish it. What waits for long must watch ctx by itself.
