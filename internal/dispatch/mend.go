@@ -23,6 +23,7 @@ func joinSorted(names []string) string {
 type mended struct {
 	post     store.PostRow
 	draft    editorial.Draft // behind the post, or made up from it
+	terms    *termsWanted    // that draft's; nil: not looked up yet
 	findings []editorial.Finding
 	columns  map[string]any
 	request  *editorial.Request // the picture to ask for first; nil when none is needed or to be had
@@ -75,7 +76,7 @@ func (m *mended) fill(ctx context.Context, tx *store.Tx, f *editorial.Finding) e
 	var value any
 	switch f.Column {
 	case "author_id":
-		terms, err := findTerms(ctx, tx, &m.draft)
+		terms, err := m.wantedTerms(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -109,11 +110,24 @@ func (m *mended) fill(ctx context.Context, tx *store.Tx, f *editorial.Finding) e
 	return nil
 }
 
+// wantedTerms are looked up once, however many columns ask for them.
+func (m *mended) wantedTerms(ctx context.Context, tx *store.Tx) (*termsWanted, error) {
+	if m.terms != nil {
+		return m.terms, nil
+	}
+	terms, err := findTerms(ctx, tx, &m.draft)
+	if err != nil {
+		return nil, err
+	}
+	m.terms = terms
+	return terms, nil
+}
+
 func (m *mended) category(ctx context.Context, tx *store.Tx) (editorial.Term, error) {
 	if c, err := tx.Category(ctx, m.post.CategoryID); !errors.Is(err, store.ErrNotFound) {
 		return c, err
 	}
-	terms, err := findTerms(ctx, tx, &m.draft)
+	terms, err := m.wantedTerms(ctx, tx)
 	if err != nil {
 		return editorial.Term{}, err
 	}
@@ -136,7 +150,7 @@ func (m *mended) fillTags(ctx context.Context, tx *store.Tx, f *editorial.Findin
 		if err != nil {
 			return err
 		}
-		terms, err := findTerms(ctx, tx, &m.draft)
+		terms, err := m.wantedTerms(ctx, tx)
 		if err != nil {
 			return err
 		}
