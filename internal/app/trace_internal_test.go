@@ -1,9 +1,7 @@
 package app
 
 import (
-	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"slices"
 	"testing"
@@ -13,7 +11,6 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/glad-labs/frontispiece/internal/config"
 	"github.com/glad-labs/frontispiece/internal/telemetry"
 )
 
@@ -22,32 +19,10 @@ import (
 // to the post. worker's own test has the detours of it.
 func TestOneTraceFromTheApprovalToThePost(t *testing.T) {
 	t.Parallel()
-	cfg, err := config.Load([]string{"DATA_DIR=" + t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	a, err := Open(ctx, API, cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
 	spans := tracetest.NewInMemoryExporter()
-	a.tracing = telemetry.NewTracing("test", "v1", sdktrace.WithSyncer(spans))
-	done := make(chan error, 1)
-	go func() { done <- a.RunWorker(ctx) }()
-	defer func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if err := a.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	h, err := a.handler(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := embeddedWith(t, func(a *App) {
+		a.tracing = telemetry.NewTracing("test", "v1", sdktrace.WithSyncer(spans))
+	})
 	made := ask(t, h, http.MethodPost, "/api/content/tasks", `{"title":"Night Trains Are Back","topic":"Night trains","content":"# Night trains\n\nThey are back."}`)
 	var draft struct {
 		ID string `json:"task_id"`

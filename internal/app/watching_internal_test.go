@@ -23,6 +23,12 @@ import (
 // embedded is the whole program without its port: a handler that works.
 func embedded(t *testing.T, environ ...string) http.Handler {
 	t.Helper()
+	return embeddedWith(t, func(*App) {}, environ...)
+}
+
+// embeddedWith lets change change the program before it works.
+func embeddedWith(t *testing.T, change func(*App), environ ...string) http.Handler {
+	t.Helper()
 	cfg, err := config.Load(append([]string{"DATA_DIR=" + t.TempDir()}, environ...))
 	if err != nil {
 		t.Fatal(err)
@@ -32,6 +38,7 @@ func embedded(t *testing.T, environ ...string) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
+	change(a)
 	done := make(chan error, 1)
 	go func() { done <- a.RunWorker(ctx) }()
 	t.Cleanup(func() {

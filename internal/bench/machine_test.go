@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -180,7 +179,7 @@ type process struct {
 // start runs one of our programs, or a role of this test binary.
 func (m *machine) start(tb testing.TB, name string, env ...string) *process {
 	tb.Helper()
-	p := &process{addr: freeAddr(tb), done: make(chan struct{})}
+	p := &process{addr: testenv.FreeAddr(tb), done: make(chan struct{})}
 	path := filepath.Join(m.bin, name)
 	if _, err := os.Stat(path); err != nil || *profiles != "" {
 		path = os.Args[0]
@@ -328,14 +327,4 @@ func (p *process) cpu(tb testing.TB) time.Duration {
 		sum += time.Duration(n)
 	}
 	return sum
-}
-
-func freeAddr(tb testing.TB) string {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -1,10 +1,8 @@
 package desk_test
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -47,18 +45,17 @@ func visible(selector string) chromium.Step { return chromedp.WaitVisible(chrome
 // program is the embedded program inside the test, with a generator that the
 // test holds the brush of.
 type program struct {
-	base   string
+	*apptest.Program
 	studio *studio
-	token  string // with which the test itself asks; empty: as everybody on this machine
 }
 
 // startProgram starts the whole program, as cmd/api does.
 func startProgram(t *testing.T, env ...string) *program {
 	t.Helper()
 	s := newStudio(t)
-	base, _ := apptest.Start(t, append([]string{"GENERATORS=sdwebui+" + s.URL, "GENERATE_ATTEMPTS=1"}, env...)...)
+	p := apptest.Start(t, append([]string{"GENERATORS=sdwebui+" + s.URL, "GENERATE_ATTEMPTS=1"}, env...)...)
 	t.Cleanup(s.open) // before the program stops, which waits for its pictures
-	return &program{base: base, studio: s}
+	return &program{p, s}
 }
 
 // studio is a generator of the web UI's kind that paints cards. It can be told
@@ -149,68 +146,13 @@ func (s *studio) progress(w http.ResponseWriter, _ *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"active": true, "queued": false, "progress": min(0.2*float64(s.looks), 0.9)})
 }
 
-func (p *program) sign(r *http.Request) {
-	if p.token != "" {
-		r.Header.Set("Authorization", "Bearer "+p.token)
-	}
-}
-
 // call sends a form without a browser, as a page without scripts would, and
 // follows redirects.
-func (p *program) call(t *testing.T, method, path, form string) (int, string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, p.base+path, bytes.NewBufferString(form))
-	if err != nil {
-		t.Fatal(err)
-	}
+func (p *program) call(method, path, form string) (int, string) {
+	contentType := ""
 	if form != "" {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		contentType = "application/x-www-form-urlencoded"
 	}
-	req.Header.Set("Accept", "text/html")
-	p.sign(req)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(body)
-}
-
-// api sends JSON to the site's API or /v1.
-func (p *program) api(t *testing.T, method, path string, body any) map[string]any {
-	t.Helper()
-	encoded, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), method, p.base+path, bytes.NewReader(encoded))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	p.sign(req)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var out map[string]any
-	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil || resp.StatusCode >= 300 {
-		t.Fatalf("%s %s: %s %v %v", method, path, resp.Status, out, err)
-	}
-	return out
-}
-
-// draft makes a draft through the site's API and returns its id.
-func (p *program) draft(t *testing.T, title string, more map[string]any) string {
-	t.Helper()
-	body := map[string]any{"title": title, "topic": title[:min(len(title), 180)], "content": "# " + title + "\n\nSome words about it.", "excerpt": "In short.", "category": "Culture"}
-	for k, v := range more {
-		body[k] = v
-	}
-	return fmt.Sprint(p.api(t, "POST", "/api/content/tasks", body)["task_id"])
+	status, page := p.Do(method, path, contentType, []byte(form))
+	return status, string(page)
 }

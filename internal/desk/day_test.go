@@ -22,14 +22,14 @@ func TestAnEditorsDay(t *testing.T) {
 	p.studio.close()
 
 	// The root leads to the desk, and its button fills it.
-	tab.Do(chromedp.Navigate(p.base+"/"), click("#samples"), until(`document.querySelectorAll('.draft').length === 3`))
+	tab.Do(chromedp.Navigate(p.Base+"/"), click("#samples"), until(`document.querySelectorAll('.draft').length === 3`))
 	if at := chromium.Eval[string](tab, `location.pathname`); at != "/desk" {
 		t.Errorf("the root led to %s", at)
 	}
 	lighthouse, tram := openOf(tab, t, "Lighthouse"), openOf(tab, t, "Tram")
 
 	// Pictures arrive while one looks, and nothing on the page moves for it.
-	tab.Do(chromedp.Navigate(p.base+lighthouse), until(`[...document.querySelectorAll('.cand progress')].some(p => p.value > 10)`))
+	tab.Do(chromedp.Navigate(p.Base+lighthouse), until(`[...document.querySelectorAll('.cand progress')].some(p => p.value > 10)`))
 	before := chromium.Eval[float64](tab, progressNow)
 	tab.Do(until(fmt.Sprintf(`%s > %f`, progressNow, before)))
 	p.studio.open()
@@ -43,23 +43,23 @@ func TestAnEditorsDay(t *testing.T) {
 	second := chromium.Eval[string](tab, `document.querySelector('.pick:checked').value.split(':')[0]`)
 	tab.Do(click("#decide .see-1 [data-key=a]"), until(`document.querySelector('#said')?.innerText.includes('published')`),
 		until(`document.querySelector('#c-`+second+` .tag.published')`))
-	tab.Do(chromedp.Navigate(p.base+"/desk/posts"), until(`document.querySelector('.post .shot')?.naturalWidth > 0`))
+	tab.Do(chromedp.Navigate(p.Base+"/desk/posts"), until(`document.querySelector('.post .shot')?.naturalWidth > 0`))
 	still(tab, t, "the published posts")
-	if list := fmt.Sprint(p.api(t, "GET", "/api/posts", nil)); !strings.Contains(list, "Lighthouse Keeper") {
+	if list := fmt.Sprint(p.JSON("GET", "/api/posts", nil)); !strings.Contains(list, "Lighthouse Keeper") {
 		t.Errorf("the public API lists %s", list)
 	}
 
 	// A reason, and other pictures that heed it.
-	tab.Do(chromedp.Navigate(p.base+tram), until(`document.querySelectorAll('.cand .pick:not(:disabled)').length === 3`),
+	tab.Do(chromedp.Navigate(p.Base+tram), until(`document.querySelectorAll('.cand .pick:not(:disabled)').length === 3`),
 		chromedp.SendKeys(chromedp.CSS("#reason"), "with more people"), click("#reject [name=new_round]"), click("#reject .btn"),
 		until(`document.querySelector('#draft-meta').innerText.includes('round 2')`),
 		until(`document.querySelectorAll('.cand .pick:not(:disabled)').length >= 3`),
 		until(`document.getElementById('prompt')?.value.includes('with more people')`))
 
 	// A job that fails, says why, and works when it is retried.
-	odd := p.draft(t, "An Impossible Staircase", nil)
-	p.call(t, "POST", "/desk/drafts/"+odd+"/pictures", "prompt=an+impossible+staircase&count=1")
-	tab.Do(chromedp.Navigate(p.base+"/desk/jobs"), until(`document.querySelector('.job .why')?.innerText.includes('asks for the impossible')`))
+	odd := p.Draft("An Impossible Staircase", nil)
+	p.call("POST", "/desk/drafts/"+odd+"/pictures", "prompt=an+impossible+staircase&count=1")
+	tab.Do(chromedp.Navigate(p.Base+"/desk/jobs"), until(`document.querySelector('.job .why')?.innerText.includes('asks for the impossible')`))
 	p.studio.mu.Lock()
 	p.studio.lenient = true
 	p.studio.mu.Unlock()
@@ -110,8 +110,8 @@ func TestKeysAlone(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t)
 	tab := window(t, 1280, 800)
-	p.call(t, http.MethodPost, "/desk/samples", "")
-	tab.Do(chromedp.Navigate(p.base+"/desk"), until(stored(6)))
+	p.call(http.MethodPost, "/desk/samples", "")
+	tab.Do(chromedp.Navigate(p.Base+"/desk"), until(stored(6)))
 	still(tab, t, "the list of drafts")
 	tab.Do(key("j"), key("j"), until(`document.activeElement.matches('.draft:nth-child(2)')`),
 		key("2"), until(`document.activeElement.querySelector('.pick-1').checked`),
@@ -130,7 +130,7 @@ func TestKeysAlone(t *testing.T) {
 		chromedp.KeyEvent("never mind j k a"), chromedp.KeyEvent(kb.Escape), until(`document.activeElement.id !== 'reason'`),
 		key("?"), visible("#help[open]"), chromedp.KeyEvent(kb.Escape), until(`!document.querySelector('#help[open]')`),
 		// What was begun survives a closed page.
-		chromedp.Navigate(p.base+"/desk"), chromedp.NavigateBack(), until(`document.getElementById('reason')?.value === 'never mind j k a'`))
+		chromedp.Navigate(p.Base+"/desk"), chromedp.NavigateBack(), until(`document.getElementById('reason')?.value === 'never mind j k a'`))
 }
 
 // Every page, for people who cannot see it, in both colours; and none of them
@@ -144,7 +144,7 @@ func TestEveryPageIsAccessible(t *testing.T) {
 		for _, screen := range chromium.Screens() {
 			tab.Resize(screen)
 			for name, path := range pages {
-				tab.Do(chromedp.Navigate(p.base + path))
+				tab.Do(chromedp.Navigate(p.Base + path))
 				accessible(tab, t, name+" in "+screen.Name)
 				if width := chromium.Eval[int64](tab, `document.documentElement.scrollWidth`); width > screen.Width {
 					t.Errorf("%s in %s is %d pixels wide, of %d", name, screen.Name, width, screen.Width)
@@ -154,12 +154,12 @@ func TestEveryPageIsAccessible(t *testing.T) {
 		tab.Resize(chromium.Screen{Width: 1280, Height: 800})
 	}
 	look()
-	p.call(t, http.MethodPost, "/desk/samples", "")
-	odd := p.draft(t, "An Impossible Staircase", nil)
-	p.call(t, http.MethodPost, "/desk/drafts/"+odd+"/pictures", "prompt=an+impossible+staircase&count=2")
-	tab.Do(chromedp.Navigate(p.base+"/desk"), until(stored(6)), until(`document.querySelectorAll('.notice.error').length > 0`))
+	p.call(http.MethodPost, "/desk/samples", "")
+	odd := p.Draft("An Impossible Staircase", nil)
+	p.call(http.MethodPost, "/desk/drafts/"+odd+"/pictures", "prompt=an+impossible+staircase&count=2")
+	tab.Do(chromedp.Navigate(p.Base+"/desk"), until(stored(6)), until(`document.querySelectorAll('.notice.error').length > 0`))
 	lighthouse := openOf(tab, t, "Lighthouse")
-	tab.Do(chromedp.Navigate(p.base+openOf(tab, t, "Tram")), click("#decide .see-0 [data-key=a]"), until(`document.querySelector('#said')`))
+	tab.Do(chromedp.Navigate(p.Base+openOf(tab, t, "Tram")), click("#decide .see-0 [data-key=a]"), until(`document.querySelector('#said')`))
 	job := chromium.Eval[string](tab, `fetch('/desk/jobs').then(r => r.text()).then(s => s.match(/\/desk\/jobs\/[0-9a-f-]{36}/)[0])`)
 	pages = map[string]string{
 		"drafts": "/desk", "draft": lighthouse, "failed draft": "/desk/drafts/" + odd, "posts": "/desk/posts", "jobs": "/desk/jobs", "job": job,
@@ -185,20 +185,20 @@ var (
 func TestWithoutScripts(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t)
-	id := p.draft(t, "A Lighthouse by Hand", nil)
-	p.call(t, http.MethodPost, "/desk/drafts/"+id+"/pictures", "prompt=A+lighthouse&count=2")
-	_, jobs := p.call(t, http.MethodGet, "/desk/jobs", "")
+	id := p.Draft("A Lighthouse by Hand", nil)
+	p.call(http.MethodPost, "/desk/drafts/"+id+"/pictures", "prompt=A+lighthouse&count=2")
+	_, jobs := p.call(http.MethodGet, "/desk/jobs", "")
 	job := jobIn.FindStringSubmatch(jobs)
 	if job == nil {
 		t.Fatalf("no job in the list:\n%s", jobs)
 	}
-	p.api(t, http.MethodGet, "/v1/jobs/"+job[1]+"?wait=120", nil)
-	_, draft := p.call(t, http.MethodGet, "/desk/drafts/"+id, "")
+	p.JSON(http.MethodGet, "/v1/jobs/"+job[1]+"?wait=120", nil)
+	_, draft := p.call(http.MethodGet, "/desk/drafts/"+id, "")
 	picks := pickIn.FindAllStringSubmatch(draft, -1)
 	if len(picks) != 2 {
 		t.Fatalf("%d pictures to pick:\n%s", len(picks), draft)
 	}
-	status, page := p.call(t, http.MethodPost, "/desk/drafts/"+id+"/approve", "pick="+picks[1][1])
+	status, page := p.call(http.MethodPost, "/desk/drafts/"+id+"/approve", "pick="+picks[1][1])
 	if status != http.StatusOK || !strings.Contains(page, "Approved and published.") {
 		t.Errorf("approved: %d:\n%s", status, page)
 	}

@@ -23,30 +23,30 @@ func TestScreenshots(t *testing.T) {
 	tab := window(t, 1440, 900)
 	shoot := func(name, path string, steps ...chromium.Step) {
 		for _, s := range chromium.Screens() {
-			capture(tab, t, s, filepath.Join(dir, name+"-"+s.Name+".webp"), p.base+path, steps...)
+			capture(tab, t, s, filepath.Join(dir, name+"-"+s.Name+".webp"), p.Base+path, steps...)
 		}
 	}
 	shoot("empty", "/desk")
-	p.call(t, "POST", "/desk/samples", "")
-	tab.Do(chromedp.Navigate(p.base+"/desk"), until(stored(6)))
-	harbour := p.draft(t, "A Quiet Harbour, Seen From the Ferry", nil)
-	p.call(t, "POST", "/desk/drafts/"+harbour+"/pictures", "prompt=A+quiet+harbour&count=2")
-	tab.Do(chromedp.Navigate(p.base+"/desk"), until(stored(8)))
+	p.call("POST", "/desk/samples", "")
+	tab.Do(chromedp.Navigate(p.Base+"/desk"), until(stored(6)))
+	harbour := p.Draft("A Quiet Harbour, Seen From the Ferry", nil)
+	p.call("POST", "/desk/drafts/"+harbour+"/pictures", "prompt=A+quiet+harbour&count=2")
+	tab.Do(chromedp.Navigate(p.Base+"/desk"), until(stored(8)))
 	var first string
 	for title, prompt := range map[string]string{
 		"The Orchard That Outlived Its Village": "An old orchard in blossom", "A Short History of the Night Bus": "A night bus in the rain",
 		"What the Glaciers Took With Them": "A glacier in blue light",
 	} {
-		first = p.draft(t, title, nil)
-		p.call(t, "POST", "/desk/drafts/"+first+"/pictures", url.Values{"prompt": {prompt}, "count": {"2"}}.Encode())
-		tab.Do(chromedp.Navigate(p.base+"/desk/drafts/"+first), until(stored(2)), click("#decide .see-0 [data-key=a]"), visible("#said"))
+		first = p.Draft(title, nil)
+		p.call("POST", "/desk/drafts/"+first+"/pictures", url.Values{"prompt": {prompt}, "count": {"2"}}.Encode())
+		tab.Do(chromedp.Navigate(p.Base+"/desk/drafts/"+first), until(stored(2)), click("#decide .see-0 [data-key=a]"), visible("#said"))
 	}
-	odd := p.draft(t, "An Impossible Staircase", nil)
-	p.call(t, "POST", "/desk/drafts/"+odd+"/pictures", "prompt=an+impossible+staircase&count=2")
-	tab.Do(chromedp.Navigate(p.base+"/desk/drafts/"+odd), until(`document.querySelectorAll('.notice.error').length === 2`))
+	odd := p.Draft("An Impossible Staircase", nil)
+	p.call("POST", "/desk/drafts/"+odd+"/pictures", "prompt=an+impossible+staircase&count=2")
+	tab.Do(chromedp.Navigate(p.Base+"/desk/drafts/"+odd), until(`document.querySelectorAll('.notice.error').length === 2`))
 	p.studio.close()
-	p.call(t, "POST", "/desk/drafts/"+harbour+"/pictures", "prompt=A+quiet+harbour+with+people&count=3")
-	tab.Do(chromedp.Navigate(p.base+"/desk/drafts/"+harbour), until(`document.querySelector('progress')?.value > 20`))
+	p.call("POST", "/desk/drafts/"+harbour+"/pictures", "prompt=A+quiet+harbour+with+people&count=3")
+	tab.Do(chromedp.Navigate(p.Base+"/desk/drafts/"+harbour), until(`document.querySelector('progress')?.value > 20`))
 
 	tram := chromium.Eval[string](tab, `fetch('/desk').then(r => r.text()).then(s => [...new DOMParser().parseFromString(s, 'text/html').querySelectorAll('[data-open]')].find(a => a.text.includes('Tram')).getAttribute('href'))`)
 	shoot("drafts", "/desk")
@@ -60,7 +60,7 @@ func TestScreenshots(t *testing.T) {
 	shoot("job", chromium.Eval[string](tab, `fetch('/desk/jobs').then(r => r.text()).then(s => [...new DOMParser().parseFromString(s, 'text/html').querySelectorAll('.job [data-open]')].find(a => a.text.includes('Tram')).getAttribute('href'))`))
 	shoot("zoom", tram, js(`document.querySelectorAll('[data-zoom]')[1].click()`))
 	shootLogin(tab, t, dir)
-	capture(tab, t, chromium.Screen{Width: 3840, Height: 2160}, filepath.Join(dir, "drafts-4k.webp"), p.base+"/desk")
+	capture(tab, t, chromium.Screen{Width: 3840, Height: 2160}, filepath.Join(dir, "drafts-4k.webp"), p.Base+"/desk")
 }
 
 // The page for signing in is another program's: this one's tests are all signed in.
@@ -68,7 +68,7 @@ func shootLogin(tab *chromium.Tab, t *testing.T, dir string) {
 	t.Helper()
 	p := startProgram(t, "JWT_SECRET_KEY=a secret of the site, long enough to be one")
 	for _, s := range chromium.Screens() {
-		capture(tab, t, s, filepath.Join(dir, "login-"+s.Name+".webp"), p.base+"/desk/login")
+		capture(tab, t, s, filepath.Join(dir, "login-"+s.Name+".webp"), p.Base+"/desk/login")
 	}
 }
 

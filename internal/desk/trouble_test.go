@@ -11,8 +11,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/glad-labs/frontispiece/internal/app/apptest"
 	"github.com/glad-labs/frontispiece/internal/editorial"
+	"github.com/glad-labs/frontispiece/internal/testenv"
 	"github.com/glad-labs/frontispiece/internal/testenv/chromium"
 )
 
@@ -28,7 +28,7 @@ type site struct {
 func serveSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{t: t, world: newWorld(t)}
-	s.start(apptest.FreeAddr(t))
+	s.start(testenv.FreeAddr(t))
 	t.Cleanup(s.stop)
 	return s
 }
@@ -114,11 +114,11 @@ func TestASessionEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.token = token
-	id := p.draft(t, "A Lighthouse at Night", nil)
+	p.Token = token
+	id := p.Draft("A Lighthouse at Night", nil)
 	tab := window(t, 1280, 800)
 	signIn := chromedp.Steps(visible("[name=credential]"), chromedp.SendKeys(chromedp.CSS("[name=credential]"), token), click(".sign .btn"))
-	tab.Do(chromedp.Navigate(p.base+"/desk/drafts/"+id), visible("[name=credential]"))
+	tab.Do(chromedp.Navigate(p.Base+"/desk/drafts/"+id), visible("[name=credential]"))
 	accessible(tab, t, "login")
 	tab.Do(chromedp.SendKeys(chromedp.CSS("[name=credential]"), "nonsense"), click(".sign .btn"), visible(".sign .notice"))
 	accessible(tab, t, "refused login")
@@ -132,9 +132,9 @@ func TestASessionEnds(t *testing.T) {
 	accessible(tab, t, "ended session")
 	// In the other tab that the page offers, which has the same cookies.
 	other := tab.Another()
-	other.Do(chromedp.Navigate(p.base+"/desk/login"), signIn, until(`location.pathname === '/desk'`))
+	other.Do(chromedp.Navigate(p.Base+"/desk/login"), signIn, until(`location.pathname === '/desk'`))
 	tab.Do(click(".typed .btn"), until(`document.getElementById('said')?.innerText.includes('Rejected')`))
-	if status := p.api(t, http.MethodGet, "/api/content/tasks/"+id, nil)["status"]; status != string(editorial.DraftRejected) {
+	if status := p.JSON(http.MethodGet, "/api/content/tasks/"+id, nil)["status"]; status != string(editorial.DraftRejected) {
 		t.Errorf("the draft is %v", status)
 	}
 }
@@ -143,10 +143,10 @@ func TestASessionEnds(t *testing.T) {
 func TestOnAPhone(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t)
-	id := p.draft(t, "A Lighthouse for a Thumb", nil)
-	p.call(t, http.MethodPost, "/desk/drafts/"+id+"/pictures", "prompt=A+lighthouse&count=2")
+	id := p.Draft("A Lighthouse for a Thumb", nil)
+	p.call(http.MethodPost, "/desk/drafts/"+id+"/pictures", "prompt=A+lighthouse&count=2")
 	tab := window(t, 360, 780)
-	tab.Do(chromedp.Navigate(p.base+"/desk"), until(stored(2)),
+	tab.Do(chromedp.Navigate(p.Base+"/desk"), until(stored(2)),
 		click(".who summary"), click(".menu [value=dark]"), until(`document.documentElement.dataset.theme === 'dark'`),
 		click(".draft .chip-1"), until(`document.querySelector('.draft .pick-1').checked`),
 		click(".draft [data-open]"), until(`location.pathname.startsWith('/desk/drafts/') && document.documentElement.classList.contains('js')`))

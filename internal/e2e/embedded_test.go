@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"github.com/glad-labs/frontispiece/internal/testenv"
 )
 
 // embeddedBound is how long promise P1 gives the embedded mode after the last
@@ -32,7 +34,7 @@ func startEmbedded(t testing.TB, env ...string) *embedded {
 
 func newEmbedded(t testing.TB, data string, env ...string) *embedded {
 	t.Helper()
-	addr := freeAddr(t)
+	addr := testenv.FreeAddr(t)
 	return &embedded{
 		client: newClient(t, "http://"+addr),
 		api:    newProgram(t, "api", "api", append([]string{"DATA_DIR=" + data, "LISTEN_ADDR=" + addr}, env...)...),

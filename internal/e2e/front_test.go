@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/glad-labs/frontispiece/internal/blob/blobtest"
+	"github.com/glad-labs/frontispiece/internal/testenv"
 )
 
 // front is an HTTP server before another one. It passes everything on until a
@@ -42,7 +43,7 @@ type fault func(f *front, w http.ResponseWriter, r *http.Request)
 
 func startFront(t testing.TB, next http.Handler) *front {
 	t.Helper()
-	f := &front{t: t, addr: freeAddr(t), next: next, puts: make(map[string][]string)}
+	f := &front{t: t, addr: testenv.FreeAddr(t), next: next, puts: make(map[string][]string)}
 	f.url = "http://" + f.addr
 	f.up()
 	t.Cleanup(func() { f.set(nil); f.down() })

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/glad-labs/frontispiece/internal/testenv"
 )
 
 // sdServer is an sd-server with a slow card: its jobs wait until they are let
@@ -170,7 +172,7 @@ func TestAGeneratorThroughARestartAndACancel(t *testing.T) {
 // are made meanwhile, everybody is told, and when it comes it makes them.
 func TestAGeneratorThatIsNotThereYet(t *testing.T) {
 	t.Parallel()
-	addr := freeAddr(t)
+	addr := testenv.FreeAddr(t)
 	e := startEmbedded(t, "GENERATORS=sdcpp+http://"+addr+",card:")
 	waiting := e.mustSubmit(`{"prompt":"a tide mill at dawn"}`)
 	eventually(t, 20*time.Second, func() error {

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -185,21 +183,4 @@ func eventually(t testing.TB, within time.Duration, ask func() error) {
 		case <-tick.C:
 		}
 	}
-}
-
-// freeAddr is a loopback address that nobody listens on at the moment. Its port
-// is below those that the system gives to whoever asks for any, as clients do:
-// one of them would have it before the program that it is meant for, or while
-// that is down.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	for range 1000 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(20000)))
-		if err == nil {
-			l.Close()
-			return l.Addr().String()
-		}
-	}
-	t.Fatal("no port below 32000 is free")
-	return ""
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/glad-labs/frontispiece/internal/store"
+	"github.com/glad-labs/frontispiece/internal/testenv"
 )
 
 // soon bounds what a program does at once.
@@ -114,7 +115,7 @@ func TestRefusedStartsSayOneLine(t *testing.T) {
 		env        []string
 		want       []string
 	}{
-		{"the folder is another's", "api", []string{"DATA_DIR=" + running.data, "LISTEN_ADDR=" + freeAddr(t)}, []string{"DATA_DIR", running.data, "another Frontispiece"}},
+		{"the folder is another's", "api", []string{"DATA_DIR=" + running.data, "LISTEN_ADDR=" + testenv.FreeAddr(t)}, []string{"DATA_DIR", running.data, "another Frontispiece"}},
 		{"the port is another's", "api", []string{"DATA_DIR=" + t.TempDir(), "LISTEN_ADDR=" + addr}, []string{"LISTEN_ADDR", addr, "another program"}},
 		{"open to everybody", "api", []string{"DATA_DIR=" + t.TempDir(), "LISTEN_ADDR=0.0.0.0:0"}, []string{"LISTEN_ADDR", "JWT_SECRET_KEY"}},
 		{"a worker without a queue", "worker", []string{"DATA_DIR=" + t.TempDir()}, []string{"REDIS_URL", "is not set"}},

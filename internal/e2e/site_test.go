@@ -77,7 +77,7 @@ func startSite(t testing.TB, p plan) *site {
 		"AWS_S3_BUCKET=" + gw.Bucket, "AWS_ACCESS_KEY_ID=" + uploader.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + uploader.SecretAccessKey,
 		"AWS_ENDPOINT_URL_S3=" + s.s3.url, "PUBLIC_BASE_URL=" + public,
 	}, p.env...)
-	addr := freeAddr(t)
+	addr := testenv.FreeAddr(t)
 	s.client = newClient(t, "http://"+addr)
 	s.api = newProgram(t, "api", "api", append(env, "LISTEN_ADDR="+addr, "DATA_DIR="+filepath.Join(s.dir, "api"))...)
 	for n := range p.workers {

@@ -86,7 +86,7 @@ var ours = map[string][]string{
 	"internal/composetest": {},
 	"internal/deploytest":  {},
 	"internal/release":     {},
-	"internal/app/apptest": {"internal/app", "internal/config"},
+	"internal/app/apptest": {"internal/app", "internal/config", "internal/testenv"},
 	"internal/testenv":     {"internal/testenv/*"},
 	"internal/testenv/*":   {"internal/testenv/*"},
 	"internal":             {}, // the guided tour

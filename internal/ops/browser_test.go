@@ -1,9 +1,6 @@
 package ops_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -20,6 +17,7 @@ import (
 	"github.com/glad-labs/frontispiece/internal/dispatch"
 	"github.com/glad-labs/frontispiece/internal/editorial"
 	"github.com/glad-labs/frontispiece/internal/store"
+	"github.com/glad-labs/frontispiece/internal/testenv"
 	"github.com/glad-labs/frontispiece/internal/testenv/chromium"
 )
 
@@ -32,15 +30,15 @@ func TestMain(m *testing.M) {
 // program is the embedded program inside the test, as cmd/api runs it, with the
 // operators' command beside it.
 type program struct {
-	t    *testing.T
-	base string
+	*apptest.Program
 	*app.Operator
+	t *testing.T
 }
 
 func startProgram(t *testing.T, env ...string) *program {
 	t.Helper()
-	base, cfg := apptest.Start(t, env...)
-	operator, err := app.OpenOperator(t.Context(), cfg, app.Logger(cfg, t.Output()))
+	p := apptest.Start(t, env...)
+	operator, err := app.OpenOperator(t.Context(), p.Config, app.Logger(p.Config, t.Output()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +47,7 @@ func startProgram(t *testing.T, env ...string) *program {
 			t.Error(err)
 		}
 	})
-	return &program{t, base, operator}
+	return &program{p, operator, t}
 }
 
 func (p *program) must(err error) {
@@ -59,40 +57,12 @@ func (p *program) must(err error) {
 	}
 }
 
-// api sends JSON and returns what came.
-func (p *program) api(method, path string, body any) map[string]any {
-	p.t.Helper()
-	encoded, err := json.Marshal(body)
-	p.must(err)
-	req, err := http.NewRequestWithContext(p.t.Context(), method, p.base+path, bytes.NewReader(encoded))
-	p.must(err)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	p.must(err)
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	p.must(err)
-	if resp.StatusCode >= 300 {
-		p.t.Fatalf("%s %s: %s %s", method, path, resp.Status, answer)
-	}
-	var out map[string]any
-	_ = json.Unmarshal(answer, &out) // the dashboard's buttons answer nothing
-	return out
-}
-
-func (p *program) draft(title string) string {
-	p.t.Helper()
-	return fmt.Sprint(p.api("POST", "/api/content/tasks", map[string]any{
-		"title": title, "topic": title, "content": "# " + title + "\n\nSome words about it.", "excerpt": "In short.", "category": "Culture",
-	})["task_id"])
-}
-
 // claimed is a picture that somebody has begun to make.
 func (p *program) claimed(title string) editorial.Image {
 	p.t.Helper()
 	ctx := p.t.Context()
 	job, _, err := p.Submit(ctx, dispatch.Submission{
-		DraftID: p.draft(title), Caller: "olga", Request: editorial.Request{Prompt: title, UseGeneration: true, Count: 1},
+		DraftID: p.Draft(title, nil), Caller: "olga", Request: editorial.Request{Prompt: title, UseGeneration: true, Count: 1},
 	})
 	p.must(err)
 	img, _, err := p.ClaimGenerate(ctx, job.Images[0].ID)
@@ -150,9 +120,9 @@ func (p *program) trouble() {
 	p.must(p.Postpone(ctx, late, editorial.NewFailure("unavailable", editorial.StageUpload, editorial.Transient, "s3",
 		"the bucket answers 503 SlowDown: please reduce your request rate"), 4*time.Minute, true))
 	p.lostWorker()
-	p.api("POST", "/ops/queues/api/queues/generate:pause", nil)
+	p.JSON("POST", "/ops/queues/api/queues/generate:pause", nil)
 	for _, title := range []string{"How a Tram Learned to Float", "Bread, Salt and Patience", "The Cartographer Who Drew Silence"} {
-		p.api("POST", "/v1/jobs", map[string]any{"draft_id": p.draft(title), "prompt": title})
+		p.JSON("POST", "/v1/jobs", map[string]any{"draft_id": p.Draft(title, nil), "prompt": title})
 	}
 }
 
@@ -165,13 +135,13 @@ func studio(t *testing.T) string {
 }
 
 // nobody is an address at which nothing listens.
-func nobody(t *testing.T) string { return "sdwebui+http://" + apptest.FreeAddr(t) }
+func nobody(t *testing.T) string { return "sdwebui+http://" + testenv.FreeAddr(t) }
 
 // calm and stormy are the two rooms that are looked at.
 func calm(t *testing.T) *program {
 	p := startProgram(t, "GENERATORS=card:,"+studio(t)+"?cost=0.04", "SPEND_CAP=25")
 	for _, title := range []string{"A Lighthouse at Dawn", "Tram to the Sea"} {
-		p.api("POST", "/v1/jobs", map[string]any{"draft_id": p.draft(title), "prompt": title})
+		p.JSON("POST", "/v1/jobs", map[string]any{"draft_id": p.Draft(title, nil), "prompt": title})
 	}
 	return p
 }
@@ -205,7 +175,7 @@ func TestTheRoomIsAccessible(t *testing.T) {
 			p := room.start(t)
 			for _, screen := range chromium.Screens() {
 				tab.Resize(screen)
-				tab.Do(chromedp.Navigate(p.base+"/ops"), chromium.Until(room.ready))
+				tab.Do(chromedp.Navigate(p.Base+"/ops"), chromium.Until(room.ready))
 				for _, violation := range tab.Axe() {
 					t.Errorf("in %s: %s", screen.Name, violation)
 				}
@@ -228,7 +198,7 @@ func TestScreenshots(t *testing.T) {
 	shoot := func(p *program, name, path, ready string, screens ...chromium.Screen) {
 		for _, screen := range screens {
 			tab.Resize(screen)
-			tab.Do(chromedp.Navigate(p.base+path), chromium.Until(ready))
+			tab.Do(chromedp.Navigate(p.Base+path), chromium.Until(ready))
 			// All of it: what to press stands at the top, why below.
 			screen.Height = max(screen.Height, chromium.Eval[int64](tab, `document.documentElement.scrollHeight`))
 			tab.Resize(screen)

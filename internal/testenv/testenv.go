@@ -16,6 +16,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	mrand "math/rand/v2"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -37,6 +39,23 @@ func Missing(t testing.TB, what string) {
 		t.Fatalf("REQUIRE_SERVICES=1 and there is no %s", what)
 	}
 	t.Skipf("needs %s: run make test", what)
+}
+
+// FreeAddr is a loopback address that nobody listens on at the moment. Its port
+// is below those that the system gives to whoever asks for any, as clients do:
+// one of them would have it before the program that it is meant for, or while
+// that is down.
+func FreeAddr(t testing.TB) string {
+	t.Helper()
+	for range 1000 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 12000+mrand.IntN(20000)))
+		if err == nil {
+			l.Close()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no port below 32000 is free")
+	return ""
 }
 
 // PostgresURL is the server that all tests share, connected to its maintenance
